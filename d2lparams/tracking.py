@@ -1,0 +1,403 @@
+"""Watch the parameters of a net while any loop trains it."""
+
+import os
+import tempfile
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.linalg import vector_norm
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from .uses import Uses
+
+QUANTITIES = {  # each is a norm over all entries of one parameter, after the update that it belongs to
+    "weight_norm": "‖w‖",
+    "grad_norm": "‖g‖, as the optimizer got it",
+    "update_ratio": "‖Δw‖ / ‖w‖, from the measured change Δw",
+    "distance": "‖w − w at the start‖",
+}
+BINS = 64
+ROWS, HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
+
+
+@contextmanager
+def track(net: nn.Module, every: int = 10, histograms: int = 100):
+    """Record weights, gradients and updates of `net` while any loop in the `with` block trains it.
+
+    net: any module with parameters. every, histograms: intervals in optimizer steps, `histograms=0` for none. Step 0
+    is the first. At the defaults the shared MLP of notebook 5 trains about 2% slower; memory is two copies of the
+    parameters, and a bounded record: past 1,024 rows the interval doubles and every other row is dropped.
+
+    Yields a `Record`, which can be read at any time. It holds four norms of each parameter (`QUANTITIES`), and for a
+    parameter that is used more than once the gradient of each use. The loop is any that calls `net(...)` and the
+    `step` of a torch optimizer. Nothing about the training changes, to the last bit; when the block ends, also by an
+    exception, every hook is gone. On a GPU no step waits for a number. NaN and inf are recorded as they come.
+    Uses are split for whatever function takes the parameter; a compiled or scripted net runs as one piece, so there
+    only the totals are recorded.
+
+    Raises ValueError if `net` has no parameters, or a lazy layer that has not seen its first batch. Warns if the
+    block ends and no optimizer took a step. Source: torch's global module and optimizer hooks; the update:data ratio
+    is Karpathy's. Met in notebook 5.
+
+    >>> net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> with track(net) as record:
+    ...     for _ in range(20):
+    ...         optimizer.zero_grad()
+    ...         net(torch.ones(1, 2)).square().mean().backward()
+    ...         optimizer.step()
+    >>> record
+    Record of 4 parameters: 2 rows of 20 steps, every 10th; 1 histogram; no parameter was used twice
+    """
+    tracker = _Tracker(net, every, histograms)
+    tracker.start()
+    try:
+        yield tracker.record
+    finally:
+        tracker.stop()
+    if not tracker.record.total_steps:
+        warnings.warn(
+            "no optimizer took a step on this net while it was tracked, so nothing was recorded: "
+            "train it inside the `with` block, with a torch.optim optimizer over net.parameters()",
+            stacklevel=3,
+        )
+
+
+class Record:
+    """What `track` saw. Numbers stay on the net's device until they are read; every reader returns CPU data.
+
+    names: each parameter once, by its first name. aliases: {name: every name}, for those with more than one.
+    every, histogram_every: the intervals in steps, as they stand now. total_steps: how many steps the optimizers took.
+    """
+
+    def __init__(self, names, aliases, every, histogram_every):
+        self.names, self.aliases = list(names), dict(aliases)
+        self.every, self.histogram_every = every, histogram_every
+        self.total_steps = 0
+        self._rows = []  # (step, indices of the parameters, tensor (4, parameters))
+        self._uses = {}  # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
+        self._histograms = []  # (step, {(name, "weight" or "grad"): (counts of BINS, largest |value|)})
+
+    def __repr__(self):
+        def count(number, thing):
+            return f"{number:,} {thing}" + "s" * (number != 1)
+
+        shared = ", ".join(self.shared)
+        return (
+            f"Record of {count(len(self.names), 'parameter')}: {count(len(self._rows), 'row')} of "
+            f"{count(self.total_steps, 'step')}, every {self.every}th; {count(len(self._histograms), 'histogram')}; "
+            + (f"gradient by use of {shared}" if shared else "no parameter was used twice")
+        )
+
+    def label(self, name):
+        """Return how a figure names this parameter: with every place it has, if it is shared."""
+        return " = ".join(self.aliases.get(name, [name]))
+
+    def frame(self):
+        """Return everything as one pandas table: a row per step and parameter, a column per quantity (`QUANTITIES`).
+
+        A parameter without a gradient at a step (frozen, or not used) has no row there, so a NaN is a real one.
+        """
+        import pandas as pd
+
+        rows = [
+            (step, self.names[i], *values)
+            for step, indices, numbers in self._rows
+            for i, values in zip(indices, numbers.T.tolist(), strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["step", "parameter", *QUANTITIES])
+
+    def table(self, quantity):
+        """Return one quantity as a pandas table: a row per step, a column per parameter."""
+        if quantity not in QUANTITIES:
+            raise ValueError(f"{quantity!r} is not recorded: choose one of {', '.join(QUANTITIES)}")
+        wide = self.frame().pivot(index="step", columns="parameter", values=quantity)
+        return wide[[name for name in self.names if name in wide]]
+
+    @property
+    def shared(self):
+        """The names of the parameters whose gradient was split by use."""
+        return list(dict.fromkeys(name for name, _ in self._uses))
+
+    def uses(self, name):
+        """Return a pandas table of the gradient of each use of the parameter `name`: a row per recorded step.
+
+        Columns: (norm, place) for ‖g‖ of each use; (share, place) for the part of the sum that points along the sum,
+        shares add up to 1; (cosine, "a, b") for each two places; (check, error) for ‖Σ uses − .grad‖ / ‖.grad‖ as
+        backward left it, which is rounding unless a gradient came from outside `forward` (a penalty in the loss).
+        Raises KeyError if the gradient of `name` was not split.
+        """
+        import pandas as pd
+
+        if name not in self.shared:
+            raise KeyError(f"{name!r} was not used more than once; split by use: {self.shared or 'nothing'}")
+        tables = []
+        for (owner, places), entries in self._uses.items():
+            if owner != name or not entries:
+                continue
+            gram = torch.stack([g for _, g, _ in entries]).double().cpu()
+            norm = gram.diagonal(dim1=1, dim2=2).sqrt()
+            columns = {("norm", place): norm[:, i] for i, place in enumerate(places)}
+            share = gram.sum(2) / gram.sum((1, 2))[:, None]
+            columns |= {("share", place): share[:, i] for i, place in enumerate(places)}
+            for i, a in enumerate(places):
+                for j, b in enumerate(places[:i]):
+                    columns["cosine", f"{b}, {a}"] = gram[:, i, j] / (norm[:, i] * norm[:, j])
+            columns["check", "error"] = torch.stack([e for _, _, e in entries]).cpu()
+            index = pd.Index([step for step, _, _ in entries], name="step")
+            tables.append(pd.DataFrame({key: value.numpy() for key, value in columns.items()}, index=index))
+        return pd.concat(tables).sort_index()
+
+    def histograms(self, name, kind="weight"):
+        """Return (steps, edges, counts) of a parameter's values or gradients over time.
+
+        kind: "weight" or "grad". steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest finite
+        entry of that step. counts: (n, 64); NaN and inf are in no bin, so a count below the parameter's size tells.
+        """
+        found = [(step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry]
+        if not found:
+            raise KeyError(f"no {kind} histogram of {name!r}; recorded: {', '.join(self.names)}")
+        steps, counts, scale = zip(*found, strict=True)
+        edges = torch.linspace(-1, 1, BINS + 1) * torch.stack(scale).cpu()[:, None]
+        return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
+
+    def first_nonfinite(self):
+        """Return (step, name, quantity) of the first NaN or inf in a weight or gradient norm, or None."""
+        for step, indices, numbers in self._rows:
+            for i, values in zip(indices, numbers.T.tolist(), strict=True):
+                for quantity, value in zip(QUANTITIES, values, strict=True):
+                    if quantity in ("weight_norm", "grad_norm") and value - value != 0:
+                        return step, self.names[i], quantity
+        return None
+
+    def save(self, path):
+        """Write the record to one file, whole or not at all. `Record.load(path)` reads it without running any code."""
+        path = Path(path)
+        state = {key: value for key, value in vars(self).items() if key != "_uses"}
+        state["_uses"] = [[name, list(places), entries] for (name, places), entries in self._uses.items()]
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save(state, file)
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote, onto the CPU. Raises ValueError if the file is something else."""
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            record = cls(state["names"], state["aliases"], state["every"], state["histogram_every"])
+            state["_uses"] = {(name, tuple(places)): entries for name, places, entries in state["_uses"]}
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{path} is not a record that Record.save wrote, or it is cut short: {error}") from error
+        vars(record).update(state)
+        return record
+
+
+class _Tracker:
+    """The hooks behind `track`: optimizer steps for the norms, `Uses` for the split."""
+
+    def __init__(self, net, every, histograms):
+        if every < 1 or histograms < 0:
+            raise ValueError(f"intervals are steps: every={every} must be 1 or more, histograms={histograms} 0 or more")
+        names = {}  # Parameter -> its names; a Parameter is hashed by identity
+        for name, p in net.named_parameters(remove_duplicate=False):
+            names.setdefault(p, []).append(name)
+        if not names:
+            raise ValueError(f"this {type(net).__name__} has no parameters, so there is nothing to track")
+        if lazy := [all_[0] for p, all_ in names.items() if nn.parameter.is_lazy(p)]:
+            raise ValueError(
+                f"{', '.join(lazy)} have no shape yet: run one batch through the net first, net(X), then track it"
+            )
+        self.index = {p: i for i, p in enumerate(names)}
+        aliases = {all_[0]: all_ for all_ in names.values() if len(all_) > 1}
+        self.record = Record([all_[0] for all_ in names.values()], aliases, every, histograms)
+        self.steps = {}  # optimizer -> how many steps it took
+        self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used)
+        self.first = {p: p.detach().clone() for p in names}
+        self.before = {}  # Parameter -> its value before the step that is due
+        self.splits = {}  # Parameter -> _Split, since the last step
+        self.hooks = []
+
+    def start(self):
+        self.hooks = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+        if self.uses:
+            self.uses.start()
+
+    def stop(self):
+        for hook in self.hooks:
+            hook.remove()
+        if self.uses:
+            self.uses.stop()
+        self._forget_splits()
+        self.first = self.before = None
+
+    def _mine(self, optimizer):
+        return {p: None for group in optimizer.param_groups for p in group["params"] if p in self.index}
+
+    def _due(self, optimizer):
+        return self.steps[optimizer] % self.record.every == 0
+
+    def _before_step(self, optimizer, args, kwargs):
+        mine = None
+        if optimizer not in self.steps:
+            mine = self._mine(optimizer)
+            if not mine:
+                return
+            self.steps[optimizer] = 0
+        if self._due(optimizer):
+            for p in mine or self._mine(optimizer):
+                _keep(self.before, p, p)
+
+    @torch.no_grad()
+    def _after_step(self, optimizer, args, kwargs):
+        if optimizer not in self.steps:
+            return
+        step, record = self.steps[optimizer], self.record
+        mine = [p for p in self._mine(optimizer) if p.grad is not None] if self._due(optimizer) else []
+        if mine:
+            norms = torch.stack([self._norms(p).to(mine[0].device) for p in mine], 1)
+            record._rows.append((step, [self.index[p] for p in mine], norms))
+            if record.histogram_every and step % record.histogram_every == 0:
+                histograms = {}
+                for p in mine:
+                    name = record.names[self.index[p]]
+                    histograms[name, "weight"] = _histogram(p.detach())
+                    histograms[name, "grad"] = _histogram(_dense(p.grad))
+                record._histograms.append((step, histograms))
+            for p in mine:
+                if p in self.splits and (entry := self.splits[p].entry()):
+                    places, gram, error = entry
+                    record._uses.setdefault((record.names[self.index[p]], places), []).append((step, gram, error))
+            _thin(record)
+        record.total_steps += 1
+        self.steps[optimizer] += 1
+        self._forget_splits()
+        if self.uses:
+            (self.uses.start if any(map(self._due, self.steps)) else self.uses.stop)()
+
+    def _norms(self, p):
+        """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device."""
+        _keep(self.first, p, self.first[p])
+        before, now = self.before[p], p.detach()
+        return torch.stack(
+            [
+                _norm(now),
+                _norm(_dense(p.grad)),
+                _norm(now - before) / _norm(before),
+                _norm(now - self.first[p]),
+            ]
+        ).float()
+
+    def _used(self, p, place, view):
+        self.splits.setdefault(p, _Split(p)).used(place, view)
+
+    def _forget_splits(self):
+        for split in self.splits.values():
+            split.close()
+        self.splits = {}
+
+
+class _Split:
+    """The gradients of the uses of one parameter since the last step, over as many backward passes as it took."""
+
+    def __init__(self, p):
+        self.p, self.gradients, self.hook = p, {}, None
+        self.carried = self.total = None  # .grad before this backward pass; what all passes added to it
+        self.waiting = False  # between the first use's gradient and the arrival of the sum
+
+    def used(self, place, view):
+        self.gradients.setdefault(place, None)
+        view.register_hook(lambda gradient: self._use_arrived(place, gradient))
+        if len(self.gradients) == 2 and not self.hook:
+            self.hook = self.p.register_post_accumulate_grad_hook(self._sum_arrived)
+
+    def close(self):
+        if self.hook:
+            self.hook.remove()
+
+    def _use_arrived(self, place, gradient):
+        if not self.hook:
+            return
+        if not self.waiting:
+            self.waiting, self.carried = True, None if self.p.grad is None else _dense(self.p.grad).clone()
+        self.gradients[place] = _sum(self.gradients[place], _dense(gradient).clone())
+
+    def _sum_arrived(self, p):
+        if self.waiting:
+            added = _dense(p.grad).clone() if self.carried is None else _dense(p.grad) - self.carried
+            self.waiting, self.total = False, _sum(self.total, added)
+
+    def entry(self):
+        """Return (places, their Gram matrix, relative error of their sum), or None if fewer than two were used."""
+        found = {place: gradient for place, gradient in self.gradients.items() if gradient is not None}
+        if len(found) < 2 or self.total is None:
+            return None
+        flat = torch.stack([gradient.flatten() for gradient in found.values()])
+        flat = flat if flat.dtype == torch.float64 else flat.float()
+        total = self.total.flatten().to(flat.dtype)
+        return tuple(found), (flat @ flat.T).float(), (_norm(flat.sum(0) - total) / _norm(total)).float()
+
+
+def _runs_as_one_piece(net):
+    """Whether some part of `net` is compiled or scripted, so that the functions it calls cannot be seen."""
+    return any(
+        isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod") or module._compiled_call_impl
+        for module in net.modules()
+    )
+
+
+def _keep(store, p, value):
+    """Copy `value` into `store[p]` on p's device, into the memory that is there already if it fits."""
+    if p not in store or store[p].device != p.device or store[p].dtype != p.dtype:
+        store[p] = value.detach().to(p.device, p.dtype, copy=True)
+    elif store[p] is not value:
+        store[p].copy_(value.detach())
+
+
+def _norm(tensor):
+    low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
+    return vector_norm(tensor, dtype=torch.float32 if low else None)
+
+
+def _dense(gradient):
+    return gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
+
+
+def _sum(a, b):
+    return b if a is None else a + b
+
+
+def _histogram(tensor):
+    """Return (counts of BINS equal bins over ±scale, scale), the largest finite |value|; no device waits for it."""
+    values = tensor.flatten().float()
+    finite = values.isfinite()
+    values = torch.where(finite, values, 0)
+    scale = values.abs().amax()
+    bins = ((values / scale + 1) * (BINS / 2)).nan_to_num(BINS / 2).long().clamp_(0, BINS - 1)
+    counts = torch.zeros(BINS, dtype=torch.long, device=tensor.device)
+    return counts.scatter_add_(0, bins, finite.long()), scale
+
+
+def _thin(record):
+    """Keep the record bounded: drop every other row, or histogram, and double the interval."""
+    if len(record._rows) > ROWS:
+        record.every *= 2
+        record._rows = [row for row in record._rows if row[0] % record.every == 0]
+        for key, entries in record._uses.items():
+            record._uses[key] = [entry for entry in entries if entry[0] % record.every == 0]
+    if len(record._histograms) > HISTOGRAMS:
+        record.histogram_every *= 2
+        record._histograms = [entry for entry in record._histograms if entry[0] % record.histogram_every == 0]

@@ -24,12 +24,13 @@ ROWS, HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the
 
 
 @contextmanager
-def track(net: nn.Module, every: int = 10, histograms: int = 100):
+def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = ""):
     """Record weights, gradients and updates of `net` while any loop in the `with` block trains it.
 
     net: any module with parameters. every, histograms: intervals in optimizer steps, `histograms=0` for none. Step 0
     is the first. At the defaults the shared MLP of notebook 5 trains about 2% slower; memory is two copies of the
-    parameters, and a bounded record: past 1,024 rows the interval doubles and every other row is dropped.
+    parameters, and a bounded record: past 1,024 rows the interval doubles and every other row is dropped. source: what
+    the net is trained on, for the titles of figures.
 
     Yields a `Record`, which can be read at any time. It holds four norms of each parameter (`QUANTITIES`), and for a
     parameter that is used more than once the gradient of each use. The loop is any that calls `net(...)` and the
@@ -45,14 +46,15 @@ def track(net: nn.Module, every: int = 10, histograms: int = 100):
     >>> net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     >>> with track(net) as record:
-    ...     for _ in range(20):
+    ...     for _ in range(40):
     ...         optimizer.zero_grad()
     ...         net(torch.ones(1, 2)).square().mean().backward()
     ...         optimizer.step()
     >>> record
-    Record of 4 parameters: 2 rows of 20 steps, every 10th; 1 histogram; no parameter was used twice
+    Record of 4 parameters: 2 rows of 40 steps, every 20th; 1 histogram; no parameter was used twice
     """
     tracker = _Tracker(net, every, histograms)
+    tracker.record.source = source
     tracker.start()
     try:
         yield tracker.record
@@ -76,10 +78,10 @@ class Record:
     def __init__(self, names, aliases, every, histogram_every):
         self.names, self.aliases = list(names), dict(aliases)
         self.every, self.histogram_every = every, histogram_every
-        self.total_steps = 0
+        self.total_steps, self.source = 0, ""
         self._rows = []  # (step, indices of the parameters, tensor (4, parameters))
         self._uses = {}  # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
-        self._histograms = []  # (step, {(name, "weight" or "grad"): (counts of BINS, largest |value|)})
+        self._histograms = []  # (step, {(name, "weight" or "gradient"): (counts of BINS, largest |value|)})
 
     def __repr__(self):
         def count(number, thing):
@@ -154,8 +156,8 @@ class Record:
     def histograms(self, name, kind="weight"):
         """Return (steps, edges, counts) of a parameter's values or gradients over time.
 
-        kind: "weight" or "grad". steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest finite
-        entry of that step. counts: (n, 64); NaN and inf are in no bin, so a count below the parameter's size tells.
+        kind: "weight" or "gradient". steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest
+        finite entry of that step. counts: (n, 64); NaN and inf are in no bin, so a smaller sum tells.
         """
         found = [(step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry]
         if not found:
@@ -275,7 +277,7 @@ class _Tracker:
                 for p in mine:
                     name = record.names[self.index[p]]
                     histograms[name, "weight"] = _histogram(p.detach())
-                    histograms[name, "grad"] = _histogram(_dense(p.grad))
+                    histograms[name, "gradient"] = _histogram(_dense(p.grad))
                 record._histograms.append((step, histograms))
             for p in mine:
                 if p in self.splits and (entry := self.splits[p].entry()):
@@ -291,15 +293,11 @@ class _Tracker:
     def _norms(self, p):
         """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device."""
         _keep(self.first, p, self.first[p])
-        before, now = self.before[p], p.detach()
-        return torch.stack(
-            [
-                _norm(now),
-                _norm(_dense(p.grad)),
-                _norm(now - before) / _norm(before),
-                _norm(now - self.first[p]),
-            ]
-        ).float()
+        now, spare = p.detach(), self.before[p]
+        weight = _norm(now)
+        update = _norm(torch.sub(now, spare, out=spare))
+        distance = _norm(torch.sub(now, self.first[p], out=spare))
+        return torch.stack([weight, _norm(_dense(p.grad)), update / weight, distance]).float()
 
     def _used(self, p, place, view):
         self.splits.setdefault(p, _Split(p)).used(place, view)
@@ -383,12 +381,14 @@ def _sum(a, b):
 def _histogram(tensor):
     """Return (counts of BINS equal bins over ±scale, scale), the largest finite |value|; no device waits for it."""
     values = tensor.flatten().float()
-    finite = values.isfinite()
-    values = torch.where(finite, values, 0)
+    nowhere = values - values  # 0, or NaN where a value is NaN or inf
+    values = values.nan_to_num(0, 0, 0)
     scale = values.abs().amax()
-    bins = ((values / scale + 1) * (BINS / 2)).nan_to_num(BINS / 2).long().clamp_(0, BINS - 1)
-    counts = torch.zeros(BINS, dtype=torch.long, device=tensor.device)
-    return counts.scatter_add_(0, bins, finite.long()), scale
+    values.mul_(BINS / 2 / scale.clamp_min(1e-38)).add_(BINS / 2).clamp_(0, BINS - 1).add_(nowhere)
+    bins = values.nan_to_num_(BINS).long()  # one bin more, for what belongs to none
+    one = torch.ones((), dtype=torch.long, device=tensor.device)
+    counts = torch.zeros(BINS + 1, dtype=torch.long, device=tensor.device)
+    return counts.scatter_add_(0, bins, one.expand_as(bins))[:BINS], scale
 
 
 def _thin(record):

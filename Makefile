@@ -1,0 +1,47 @@
+# `make run` and `make test` set up what they need; PYTHON=python3.12 make run chooses the Python.
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+BIN := .venv/bin
+READY := .venv/ready-$(VERSION)
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 20
+
+setup: $(READY) ## install everything into .venv (about 1.5 GB)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.10 to 3.13 is wanted, but $(PYTHON) is '$(VERSION)': PYTHON=python3.12 make ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+run: setup ## execute every notebook in a fresh kernel; copies and HTML go to build/
+	$(BIN)/python -m d2lparams.chapter
+
+lab: setup ## open the chapter in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+test: setup ## unit tests, doctests, and every notebook cell by cell against its stored output
+	$(BIN)/python -m pytest
+
+bench: setup ## seconds per epoch, and what tracking costs, as ratios within one run
+	$(BIN)/python tests/bench.py
+
+html: setup ## render the notebooks as they are stored to build/
+	$(BIN)/jupyter nbconvert --to html --output-dir build notebooks/*.ipynb
+
+notebooks: setup ## execute every notebook and store the outputs
+	$(BIN)/python -m d2lparams.chapter --store
+
+check: setup ## lint and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove what was built, but no data
+	rm -rf .venv build .pytest_cache .ruff_cache *.egg-info
+	find d2lparams tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run lab test bench html notebooks check clean

@@ -1,0 +1,111 @@
+"""Run the chapter's notebooks in fresh kernels: `python -m d2lparams.chapter` is what `make run` calls."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+from tqdm import tqdm
+
+
+def execute(notebook, folder, bar):
+    """Run every cell of `notebook` (an nbformat node, changed in place) in a fresh kernel that starts in `folder`."""
+
+    def heading(cell, cell_index):
+        above = [line for c in notebook.cells[:cell_index] for line in c.source.splitlines() if line.startswith("#")]
+        titles = [line.lstrip("#").strip() for line in above if line.startswith(("# ", "## "))]
+        bar.set_description_str(titles[-1] if titles else "", refresh=True)
+
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        coalesce_streams=True,  # a progress bar is stored as it stood at the end
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=heading,
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    if os.name == "posix":
+        client.create_kernel_manager().transport = "ipc"  # nobody else on the machine can listen
+    asyncio.run(_with_clock(client.async_execute(), bar))
+
+
+async def _with_clock(work, bar):
+    """Wait for `work`, redrawing the bar's clock: every second on a terminal, twice a minute in a log."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=1 if sys.stderr.isatty() else 30)
+        bar.refresh()
+    task.result()
+
+
+def plain(notebook):
+    """Remove what differs from machine to machine, though no cell's output does."""
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata.pop("widgets", None)
+
+
+def run(paths, out, store):
+    """Execute notebooks; write copies and HTML to `out`, and back in place if `store`. Return the failures' number."""
+    notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
+    for path, notebook in notebooks.items():
+        nbformat.validate(notebook)
+        if not any(cell.cell_type == "code" for cell in notebook.cells):
+            raise ValueError(f"{path} has no code cells")
+    out.mkdir(parents=True, exist_ok=True)
+    failed, summaries, started = [], [], time.monotonic()
+    number = sum(cell.cell_type == "code" for notebook in notebooks.values() for cell in notebook.cells)
+    with tqdm(total=number, unit="cell", dynamic_ncols=True) as bar:
+        for path, notebook in notebooks.items():
+            bar.write(f"{path.name}", file=sys.stderr)
+            try:
+                execute(notebook, path.parent, bar)
+            except CellExecutionError as error:
+                failed.append(path.name)
+                bar.write(f"{path.name} failed:\n{error}", file=sys.stderr)
+            plain(notebook)
+            nbformat.write(notebook, out / path.name)
+            html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, {"metadata": {"name": path.stem}})
+            (out / path.with_suffix(".html").name).write_text(html, encoding="utf-8")
+            if store and path.name not in failed:
+                nbformat.write(notebook, path)
+            summaries += [
+                output.text
+                for cell in notebook.cells
+                if "summary" in cell.metadata.get("tags", [])
+                for output in cell.get("outputs", [])
+                if output.output_type == "stream"
+            ]
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print("\n".join(summaries).rstrip())
+    print(f"time          {minutes} min {seconds} s for {len(notebooks)} notebooks, {number} code cells")
+    print(f"look at       {out}/*.html, the notebooks as they ran just now" + f"; failed: {failed}" * bool(failed))
+    return len(failed)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m d2lparams.chapter", description=__doc__)
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: notebooks/*.ipynb")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="where the executed copies and HTML go")
+    parser.add_argument("--store", action="store_true", help="also store the outputs in the notebooks themselves")
+    options = parser.parse_args()
+    paths = options.notebooks or sorted(Path("notebooks").glob("*.ipynb"))
+    if not paths:
+        parser.error("no notebooks: run this in the project's folder, or name them")
+    for path in paths:
+        if not path.is_file():
+            parser.error(f"{path} is not there")
+    try:
+        return 1 if run(paths, options.out, options.store) else 0
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, ValueError) as error:
+        parser.error(f"a notebook cannot be read: {error}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+import os
+from pathlib import Path
+
+import pytest
+
+import d2lparams  # noqa: F401  # repairs a CPU-only torch's torchvision before any test imports it
+
+
+@pytest.fixture(scope="session")
+def archives():
+    """The folder that holds the four official archives of Fashion-MNIST."""
+    roots = [os.environ.get("D2LPARAMS_DATA"), Path(__file__).parent.parent / "data"]
+    for root in filter(None, roots):
+        for folder in (Path(root) / "FashionMNIST" / "raw", Path(root)):
+            if (folder / "train-images-idx3-ubyte.gz").is_file():
+                return folder
+    pytest.skip("the real Fashion-MNIST archives are not here: set D2LPARAMS_DATA to their folder")

@@ -1,0 +1,424 @@
+"""The tracker, held against numbers worked out beside it, and against the same training without it."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import optimizer as torch_optimizer
+
+from d2lparams import Record, track, tracking, untie
+
+
+def shared_mlp():
+    torch.manual_seed(0)
+    shared = nn.Linear(6, 6)
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), shared, nn.Dropout(0.2), nn.ReLU(), shared, nn.Linear(6, 3))
+
+
+def batches(number):
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(8, 4, generator=generator) for _ in range(number)]
+
+
+def fit(net, steps, optimizer=None, after=lambda: None):
+    """Plain PyTorch; returns the losses."""
+    torch.manual_seed(2)  # for dropout
+    optimizer = optimizer or torch.optim.SGD(net.parameters(), lr=0.1)
+    losses = []
+    for X in batches(steps):
+        optimizer.zero_grad()
+        loss = net(X).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        after()
+    return losses
+
+
+def nothing_is_left_behind():
+    module = nn.modules.module
+    registries = [
+        torch_optimizer._global_optimizer_pre_hooks,
+        torch_optimizer._global_optimizer_post_hooks,
+        module._global_forward_pre_hooks,
+        module._global_forward_hooks,
+        module._global_forward_hooks_always_called,
+        torch.overrides._get_current_function_mode_stack(),
+    ]
+    return not any(registries)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: torch.optim.AdamW(p, lr=0.01),
+        lambda p: torch.optim.RMSprop(p, lr=0.01),
+    ],
+    ids=["sgd", "adamw", "rmsprop"],
+)
+def test_training_is_the_same_to_the_last_bit_with_and_without_tracking(make):
+    plain, tracked = shared_mlp(), shared_mlp()
+    expected = fit(plain, 30, make(plain.parameters()))
+    with track(tracked, every=1, histograms=1):
+        found = fit(tracked, 30, make(tracked.parameters()))
+    assert found == expected
+    for a, b in zip(plain.parameters(), tracked.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(a.grad, b.grad)
+
+
+def test_the_norms_are_those_of_numbers_worked_out_beside_it():
+    net = shared_mlp()
+    start = {name: p.detach().clone() for name, p in net.named_parameters()}
+    before, expected = dict(start), []
+
+    def look():
+        for name, p in net.named_parameters():
+            now = p.detach().clone()
+            change = (now - before[name]).norm()
+            expected.append([now.norm(), p.grad.norm(), change / now.norm(), (now - start[name]).norm()])
+            before[name] = now
+
+    with track(net, every=1) as record:
+        fit(net, 7, torch.optim.Adam(net.parameters(), lr=0.01), look)
+    frame = record.frame()
+    assert frame["step"].tolist() == [step for step in range(7) for _ in start]
+    assert frame["parameter"].tolist() == list(start) * 7
+    np.testing.assert_allclose(frame[list(tracking.QUANTITIES)], torch.tensor(expected), rtol=1e-5)
+
+
+def test_update_ratio_is_lr_times_gradient_for_plain_sgd():
+    net = shared_mlp()
+    with track(net, every=1) as record:
+        fit(net, 3)
+    ratio, weight, gradient = (record.table(q) for q in ("update_ratio", "weight_norm", "grad_norm"))
+    np.testing.assert_allclose(ratio, 0.1 * gradient / weight, rtol=1e-4)
+
+
+def test_each_use_gets_what_autograd_gives_an_untied_net_at_every_step():
+    net = shared_mlp()
+    rows = []
+
+    def expected(X):
+        twin = untie(net)
+        torch.manual_seed(5)
+        twin(X).square().mean().backward()
+        return [twin[2].weight.grad.flatten(), twin[5].weight.grad.flatten()]
+
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1) as record:
+        for X in batches(5):
+            a, b = expected(X)
+            rows.append([a.norm(), b.norm(), torch.cosine_similarity(a, b, dim=0)])
+            torch.manual_seed(5)
+            optimizer.zero_grad()
+            net(X).square().mean().backward()
+            optimizer.step()
+    table = record.uses("2.weight")
+    found = table[[("norm", "2"), ("norm", "5"), ("cosine", "2, 5")]]
+    np.testing.assert_allclose(found, torch.tensor(rows), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(table["share"].sum(axis=1), 1, rtol=1e-5)
+    assert table["check", "error"].max() < 1e-6
+    assert record.shared == ["2.weight", "2.bias"]
+    assert record.label("2.weight") == "2.weight = 5.weight"
+
+
+def test_uses_are_summed_over_micro_batches_and_checked_before_clipping():
+    net = shared_mlp().eval()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1) as record:
+        for _ in range(2):
+            optimizer.zero_grad()
+            for X in batches(3):
+                net(X).square().mean().backward()
+            total = net[2].weight.grad.norm().item()
+            nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)  # zeros, not None, meet the next pass
+    table = record.uses("2.weight")
+    assert table["check", "error"].max() < 1e-6
+    assert record.frame()["grad_norm"].max() < 1.1e-3
+    a, b, cosine = table.iloc[-1][[("norm", "2"), ("norm", "5"), ("cosine", "2, 5")]]
+    assert (a * a + b * b + 2 * a * b * cosine) ** 0.5 == pytest.approx(total, rel=1e-5)
+
+
+def test_a_gradient_from_outside_forward_shows_in_the_check():
+    net = shared_mlp()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1) as record:
+        (net(torch.ones(1, 4)).sum() + 10 * net[2].weight.square().sum()).backward()
+        optimizer.step()
+    assert record.uses("2.weight")["check", "error"].item() > 0.1
+    assert record.uses("2.bias")["check", "error"].item() < 1e-6
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_every_hook_is_gone_after_an_exception_and_the_record_stays(error):
+    class Fails(nn.Module):
+        calls = 0
+
+        def forward(self, X):
+            Fails.calls += 1
+            if Fails.calls == 4:
+                raise error
+            return X
+
+    net = nn.Sequential(nn.Linear(4, 4), Fails()).eval()
+    with pytest.raises(error), track(net, every=1) as record:
+        fit(net, 9)
+    assert nothing_is_left_behind()
+    assert record.total_steps == 3
+    assert len(record.frame()) == 6
+    assert not net.training
+
+
+def test_a_forward_interrupted_and_survived_does_not_end_the_watch():
+    net, stumble = shared_mlp(), [True]
+
+    def interrupt(*_):
+        if stumble:
+            stumble.pop()
+            raise KeyboardInterrupt
+
+    net[1].register_forward_hook(interrupt)
+    with track(net, every=1) as record:
+        with pytest.raises(KeyboardInterrupt):
+            net(torch.ones(1, 4))
+        fit(net, 3)
+    assert nothing_is_left_behind()
+    assert len(record.uses("2.weight")) >= 2
+    assert record.uses("2.weight")["check", "error"].max() < 1e-6
+
+
+def test_a_net_can_be_copied_and_pickled_while_it_is_tracked():
+    net = shared_mlp()
+    with track(net, every=1) as record:
+        fit(net, 1)
+        copies = [copy.deepcopy(net), pickle.loads(pickle.dumps(net))]
+        for other in copies:
+            fit(other, 3)
+    assert record.total_steps == 1
+
+
+def test_intervals_and_the_memory_bound(monkeypatch):
+    monkeypatch.setattr(tracking, "ROWS", 10)
+    monkeypatch.setattr(tracking, "HISTOGRAMS", 4)
+    net = shared_mlp()
+    with track(net, every=2, histograms=4) as record:
+        fit(net, 200)
+    steps = record.table("weight_norm").index
+    assert len(steps) <= 10
+    assert record.every == 32
+    assert steps.tolist() == list(range(0, 200, 32))
+    assert record.uses("2.weight").index.tolist() == steps.tolist()
+    assert len(record.histograms("2.weight")[0]) <= 4
+    assert "7 rows of 200 steps, every 32th" in repr(record)
+
+
+def test_histograms_are_numpys():
+    net = shared_mlp()
+    with track(net, every=1, histograms=2) as record:
+        fit(net, 3)
+    steps, edges, counts = record.histograms("0.weight")
+    assert steps.tolist() == [0, 2]
+    values = net[0].weight.detach().numpy().ravel()
+    expected, _ = np.histogram(values, edges[-1])
+    assert edges[-1, -1] == np.abs(values).max()
+    assert abs(counts[-1] - expected).sum() <= 2  # a value may sit on an edge
+    assert counts.sum(1).tolist() == [24, 24]
+    assert record.histograms("0.weight", "gradient")[2].sum() == 48
+    with pytest.raises(KeyError, match=r"no weight histogram of '9.weight'"):
+        record.histograms("9.weight")
+
+
+def test_nan_and_inf_are_recorded():
+    net = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    with track(net, every=1, histograms=1) as record:
+        for scale in (1.0, float("inf"), 1.0):
+            optimizer.zero_grad()
+            (net(torch.ones(1, 2)).sum() * scale).backward()
+            optimizer.step()
+    gradient = record.table("grad_norm")["weight"]
+    assert np.isfinite(gradient[0])
+    assert np.isinf(gradient[1])
+    assert np.isnan(record.table("distance")["weight"][2]) or np.isinf(record.table("distance")["weight"][2])
+    assert record.first_nonfinite() == (1, "weight", "weight_norm")
+    assert record.histograms("weight")[2].sum(1).tolist() == [4, 0, 0]
+
+
+def test_a_parameter_without_gradient_has_no_row():
+    net = shared_mlp()
+    net[0].requires_grad_(False)
+    with track(net, every=1) as record:
+        fit(net, 2)
+    assert not record.frame()["parameter"].str.startswith("0.").any()
+    assert record.first_nonfinite() is None
+
+
+def test_two_optimizers_each_count_their_own_steps():
+    net = shared_mlp()
+    optimizers = [torch.optim.SGD(net[0].parameters(), 0.1), torch.optim.SGD(net[2].parameters(), 0.1)]
+    stranger = torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.1)
+    with track(net, every=2) as record:
+        for X in batches(4):
+            net(X).sum().backward()
+            for optimizer in (*optimizers, stranger):
+                optimizer.step()
+    assert record.total_steps == 8
+    rows = record.frame().groupby("parameter")["step"].apply(list).to_dict()
+    assert rows == {name: [0, 2] for name in ("0.weight", "0.bias", "2.weight", "2.bias")}
+
+
+def test_an_optimizer_with_a_closure():
+    net = shared_mlp().eval()
+    X = batches(1)[0]
+    optimizer = torch.optim.LBFGS(net.parameters(), max_iter=3)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = net(X).square().mean()
+        loss.backward()
+        return loss
+
+    with track(net, every=1) as record:
+        optimizer.step(closure)
+    assert record.total_steps == 1
+    assert record.uses("2.weight")["check", "error"].max() < 1e-5
+
+
+def test_low_precision_norms_do_not_overflow():
+    net = nn.Linear(4, 4).half()
+    with torch.no_grad():
+        net.weight.fill_(60000)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+    with track(net, every=1) as record:
+        net.weight.sum().backward()
+        optimizer.step()
+    assert record.table("weight_norm")["weight"].item() == pytest.approx(4 * 60000, rel=1e-3)
+
+
+def test_a_compiled_net_is_followed_as_a_whole():
+    net = shared_mlp()
+    compiled = torch.compile(net, backend="eager")
+    with track(compiled, every=1) as record:
+        fit(compiled, 3)
+    assert record.total_steps == 3
+    assert record.shared == []
+
+
+def test_a_sparse_embedding():
+    net = nn.Sequential(nn.Embedding(5, 3, sparse=True))
+    optimizer = torch.optim.SparseAdam(net.parameters())
+    with track(net, every=1) as record:
+        for _ in range(2):
+            optimizer.zero_grad()
+            net(torch.tensor([1, 3])).sum().backward()
+            optimizer.step()
+    assert record.table("grad_norm")["0.weight"].tolist() == pytest.approx([6**0.5] * 2)
+
+
+def test_save_and_load(tmp_path):
+    net = shared_mlp()
+    with track(net, every=1, source="some data") as record:
+        fit(net, 3)
+    record.save(tmp_path / "record.pt")
+    again = Record.load(tmp_path / "record.pt")
+    assert repr(again) == repr(record)
+    assert again.source == "some data"
+    assert again.frame().equals(record.frame())
+    assert again.uses("2.weight").equals(record.uses("2.weight"))
+    assert [file.name for file in tmp_path.iterdir()] == ["record.pt"]
+
+
+def test_what_cannot_be_loaded_says_so_and_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "text.pt").write_text("no record")
+    with pytest.raises(ValueError, match=r"text.pt is not a record that Record.save wrote"):
+        Record.load(tmp_path / "text.pt")
+    with pytest.raises(FileNotFoundError):
+        Record.load(tmp_path / "nothing.pt")
+    monkeypatch.setattr(torch, "save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Record([], {}, 1, 1).save(tmp_path / "half.pt")
+    assert [file.name for file in tmp_path.iterdir()] == ["text.pt"]
+
+
+@pytest.mark.parametrize(
+    ("net", "options", "message"),
+    [
+        (nn.Sequential(nn.ReLU()), {}, "this Sequential has no parameters, so there is nothing to track"),
+        (
+            nn.Sequential(nn.LazyLinear(3)),
+            {},
+            r"0.weight, 0.bias have no shape yet: run one batch through the net first, net\(X\), then track it",
+        ),
+        (nn.Linear(1, 1), {"every": 0}, "every=0 must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_tracked_is_refused_before_the_loop(net, options, message):
+    with pytest.raises(ValueError, match=message), track(net, **options):
+        pytest.fail("the block ran")
+    assert nothing_is_left_behind()
+
+
+def test_a_loop_without_an_optimizer_of_torch_is_told_so():
+    net = nn.Linear(1, 1)
+
+    def by_hand():
+        with track(net):
+            net(torch.ones(1, 1)).backward()
+            with torch.no_grad():
+                net.weight -= 0.1 * net.weight.grad
+
+    with pytest.warns(UserWarning, match="no optimizer took a step on this net"):
+        by_hand()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ZeroDivisionError), track(net):
+            _ = 1 / 0
+
+
+def test_asking_for_what_was_not_recorded():
+    net = shared_mlp()
+    with track(net, every=1) as record:
+        fit(net, 1)
+    with pytest.raises(KeyError, match=r"not used more than once; split by use: \['2.weight', '2.bias'\]"):
+        record.uses("0.weight")
+    with pytest.raises(ValueError, match="'speed' is not recorded: choose one of weight_norm"):
+        record.table("speed")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_no_step_waits_for_a_number():
+    net = shared_mlp().cuda()
+    loads = [X.cuda() for X in batches(30)]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1, histograms=1) as record:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for X in loads:
+                optimizer.zero_grad()
+                net(X).square().mean().backward()
+                optimizer.step()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert record.uses("2.weight")["check", "error"].max() < 1e-5
+    assert np.isfinite(record.frame()["grad_norm"]).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_net_that_moves_to_the_gpu_inside_the_block():
+    net = shared_mlp()
+    with track(net, every=1) as record:
+        net.cuda()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for X in batches(3):
+            optimizer.zero_grad()
+            net(X.cuda()).square().mean().backward()
+            optimizer.step()
+    assert len(record.table("distance")) == 3

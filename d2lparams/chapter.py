@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from pathlib import Path
@@ -28,11 +27,10 @@ def execute(notebook, folder, bar):
         coalesce_streams=True,  # a progress bar is stored as it stood at the end
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # not a word about transports on every start
         on_cell_start=heading,
         on_cell_executed=lambda **_: bar.update(),
     )
-    if os.name == "posix":
-        client.create_kernel_manager().transport = "ipc"  # nobody else on the machine can listen
     asyncio.run(_with_clock(client.async_execute(), bar))
 
 

@@ -119,7 +119,7 @@ def images(batch, titles, source):
     """Draw a row of images. batch: (n, 1, height, width). titles: n texts. source: where the images come from."""
     figure, axes = _figure(len(batch), width=0.95, height=1.5)
     for axis, image, title in zip(axes, batch, titles, strict=True):
-        axis.imshow(image[0].cpu(), cmap="gray_r")
+        axis.imshow(image[0].cpu().numpy(), cmap="gray_r")
         axis.set_title(title, fontsize=8)
         axis.set_axis_off()
     figure.suptitle(source, fontsize=9)

@@ -1,0 +1,153 @@
+"""The figures: labelled, titled with what the data say, and drawn from the record alone."""
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from d2lparams import plots, track, untie
+
+matplotlib.use("agg")
+
+
+def shared_mlp():
+    torch.manual_seed(0)
+    shared = nn.Linear(6, 6)
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), shared, nn.Tanh(), shared, nn.Tanh(), nn.Linear(6, 3))
+
+
+def train(net):
+    generator = torch.Generator().manual_seed(1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1, histograms=2, source="made-up data") as record:
+        for _ in range(20):
+            optimizer.zero_grad()
+            net(torch.randn(8, 4, generator=generator)).sub(1).square().mean().backward()
+            optimizer.step()
+    return record
+
+
+@pytest.fixture(scope="module")
+def records():
+    net = shared_mlp()
+    twin = untie(net)
+    return train(net), train(twin)
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def checked(figure):
+    """Every axis is labelled and titled, nothing is empty, and the source is named."""
+    figure.canvas.draw()
+    assert figure.get_suptitle() == "made-up data"
+    for axis in figure.axes:
+        assert axis.get_xlabel()
+        assert axis.get_ylabel()
+        assert axis.get_title()
+        assert axis.lines or axis.collections
+    return figure.axes
+
+
+def line(axis, label):
+    return next(line for line in axis.lines if line.get_label() == label)
+
+
+def test_training(records):
+    record, _ = records
+    weight, gradient, ratio = checked(plots.training(record))
+    labels = ["0.weight", "2.weight = 4.weight (shared)", "6.weight"]  # numeric order, the reused layer said to be
+    assert weight.get_legend_handles_labels()[1] == labels
+    raw = [found for found in gradient.lines if found.get_alpha() == 0.3]
+    for found, name in zip(raw, ["0.weight", "2.weight", "6.weight"], strict=True):
+        np.testing.assert_array_equal(found.get_ydata(), record.table("grad_norm")[name])
+    colours = [line(axis, labels[1]).get_color() for axis in (weight, gradient, ratio)]
+    assert colours == ["#D55E00"] * 3
+    growth = record.table("weight_norm")[["0.weight", "2.weight", "6.weight"]].agg(lambda w: w.iloc[-1] / w.iloc[0])
+    assert weight.get_title().startswith(f"{growth.idxmax()} grew most: ×{growth.max():.2g}")
+
+
+def test_uses(records):
+    record, _ = records
+    left, right = checked(plots.uses(record, "2.weight"))
+    table = record.uses("2.weight")
+    assert left.get_legend_handles_labels()[1] == ["use at 2", "use at 4", "their sum, .grad"]
+    np.testing.assert_array_equal(left.lines[0].get_ydata(), table["norm", "2"])
+    assert f"median cosine {table['cosine', '2, 4'].median():+.2f}" in right.get_title()
+    with pytest.raises(KeyError, match="not used more than once"):
+        plots.uses(record, "0.weight")
+
+
+def test_twins(records):
+    record, twin = records
+    _, right = checked(plots.twins(record, twin, "2.weight"))
+    np.testing.assert_array_equal(
+        line(right, "twin, 4.weight").get_ydata(), twin.table("distance")["4.weight"].to_numpy()
+    )
+
+
+def test_histograms_have_equal_areas(records):
+    record, _ = records
+    left, _ = checked(plots.histograms(record, "2.weight", rows=4))
+    areas = []
+    for ridge in left.lines:
+        x, y = ridge.get_data()
+        areas.append(((y - y.min()) * (x[1] - x[0])).sum())
+    np.testing.assert_allclose(areas, areas[0], rtol=1e-3)
+
+
+def test_images():
+    figure = plots.images(torch.rand(3, 1, 28, 28), ["a", "b", "c"], "drawn")
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c"]
+    assert figure.get_suptitle() == "drawn"
+
+
+class Shell:
+    """What the board shows, recorded: the display call, then one update a drawing."""
+
+    def __init__(self, monkeypatch):
+        self.shown, self.updates, self.now = [], 0, 0.0
+        monkeypatch.setattr(plots, "get_ipython", lambda: self)
+        monkeypatch.setattr(plots, "display", self.display)
+        monkeypatch.setattr(plots.time, "monotonic", lambda: self.now)
+
+    def display(self, figure, display_id):
+        self.shown.append(figure)
+        return self
+
+    def update(self, figure):
+        assert figure is self.shown[0]
+        self.updates += 1
+
+
+def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch, capsys):
+    shell = Shell(monkeypatch)
+    board = plots.Board(interval=1.0)
+    board.xlim = [0, 3]
+    for epoch in range(3):
+        for batch in range(4):
+            shell.now += 0.2
+            board.draw(epoch + batch / 4, 1 / (epoch + 1), "train_loss", every_n=2)
+        board.draw(epoch + 1, 0.5 + epoch / 10, "val_acc", every_n=1)
+    assert len(shell.shown) == 1
+    assert 1 <= shell.updates <= 4  # 9 points in 2.4 s
+    loss, accuracy = shell.shown[0].axes
+    assert list(line(loss, "train_loss").get_xdata()) == [0.125, 0.625, 1.125, 1.625, 2.125, 2.625]
+    assert list(line(accuracy, "val_acc").get_ydata()) == [0.5, 0.6, 0.7]
+    assert accuracy.get_title() == "val acc 0.700"
+    assert "epoch 3.0 of 3" in capsys.readouterr().out
+    assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
+
+
+def test_the_board_keeps_what_d2ls_board_keeps():
+    from d2l import torch as d2l
+
+    ours, theirs = plots.Board(), d2l.ProgressBoard(display=False)
+    for x in range(10):
+        for board in (ours, theirs):
+            board.draw(x, x * x, "train_loss", every_n=3)
+    assert ours.data["train_loss"] == theirs.data["train_loss"]

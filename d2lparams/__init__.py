@@ -19,14 +19,32 @@ Importing d2lparams also makes `from d2l import torch as d2l` work beside a CPU-
 from importlib import import_module
 
 from . import compat as compat  # before anybody imports torchvision
-from .access import count_parameters
-from .sharing import untie
+from .access import count_parameters, parameter_table, select
+from .initializers import Initializer, fan_in_out, half_zero_uniform_, health, initialize
+from .sharing import tie, ties, untie
 from .tracking import Record, track
 from .uses import gradient_by_use
 
 _LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots"}  # name -> the module that is loaded for it
 
-__all__ = ["FashionMNIST", "Record", "count_parameters", "gradient_by_use", "plots", "track", "untie"]
+__all__ = [
+    "FashionMNIST",
+    "Initializer",
+    "Record",
+    "count_parameters",
+    "fan_in_out",
+    "gradient_by_use",
+    "half_zero_uniform_",
+    "health",
+    "initialize",
+    "parameter_table",
+    "plots",
+    "select",
+    "tie",
+    "ties",
+    "track",
+    "untie",
+]
 
 
 def __getattr__(name):

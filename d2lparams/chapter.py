@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import base64
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,12 @@ def plain(notebook):
     notebook.metadata.pop("widgets", None)
 
 
+def _tagged(notebook, tag, kind):
+    """Return the outputs of one kind, text or a MIME type, of the cells with this tag."""
+    outputs = [o for cell in notebook.cells if tag in cell.metadata.get("tags", []) for o in cell.get("outputs", [])]
+    return [value for o in outputs if (value := o.get(kind) or o.get("data", {}).get(kind))]
+
+
 def run(paths, out, store):
     """Execute notebooks; write copies and HTML to `out`, and back in place if `store`. Return the failures' number."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
@@ -73,13 +80,9 @@ def run(paths, out, store):
             (out / path.with_suffix(".html").name).write_text(html, encoding="utf-8")
             if store and path.name not in failed:
                 nbformat.write(notebook, path)
-            summaries += [
-                output.text
-                for cell in notebook.cells
-                if "summary" in cell.metadata.get("tags", [])
-                for output in cell.get("outputs", [])
-                if output.output_type == "stream"
-            ]
+                for png in _tagged(notebook, "cover", "image/png"):
+                    (path.parent / "cover.png").write_bytes(base64.b64decode(png))
+            summaries += _tagged(notebook, "summary", "text")
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print("\n".join(summaries).rstrip())
     print(f"time          {minutes} min {seconds} s for {len(notebooks)} notebooks, {number} code cells")

@@ -13,6 +13,8 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
+_TERMINAL = sys.stderr.isatty()
+
 
 def execute(notebook, folder, bar):
     """Run every cell of `notebook` (an nbformat node, changed in place) in a fresh kernel that starts in `folder`."""
@@ -20,7 +22,7 @@ def execute(notebook, folder, bar):
     def heading(cell, cell_index):
         above = [line for c in notebook.cells[:cell_index] for line in c.source.splitlines() if line.startswith("#")]
         titles = [line.lstrip("#").strip() for line in above if line.startswith(("# ", "## "))]
-        bar.set_description_str(titles[-1] if titles else "", refresh=True)
+        bar.set_description_str(titles[-1] if titles else "", refresh=_TERMINAL)
 
     client = NotebookClient(
         notebook,
@@ -39,7 +41,7 @@ async def _with_clock(work, bar):
     """Wait for `work`, redrawing the bar's clock: every second on a terminal, twice a minute in a log."""
     task = asyncio.ensure_future(work)
     while not task.done():
-        await asyncio.wait({task}, timeout=1 if sys.stderr.isatty() else 30)
+        await asyncio.wait({task}, timeout=1 if _TERMINAL else 30)
         bar.refresh()
     task.result()
 
@@ -66,7 +68,7 @@ def run(paths, out, store):
     out.mkdir(parents=True, exist_ok=True)
     failed, summaries, started = [], [], time.monotonic()
     number = sum(cell.cell_type == "code" for notebook in notebooks.values() for cell in notebook.cells)
-    with tqdm(total=number, unit="cell", dynamic_ncols=True) as bar:
+    with tqdm(total=number, unit="cell", dynamic_ncols=True, mininterval=0.1 if _TERMINAL else 30) as bar:
         for path, notebook in notebooks.items():
             bar.write(f"{path.name}", file=sys.stderr)
             try:

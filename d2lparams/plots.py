@@ -1,5 +1,6 @@
 """Figures of parameters, gradients and updates. Each function takes data and returns the Figure that it drew."""
 
+import io
 import math
 import sys
 import time
@@ -8,7 +9,7 @@ from collections import namedtuple
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
-from IPython.display import display
+from IPython.display import Image, display
 from tqdm import tqdm
 
 Point = namedtuple("Point", ["x", "y"])
@@ -40,17 +41,17 @@ def _figure(panels=1, width=3.4, height=2.6, **options):
 def _dress(axis):
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.3)
-    for text in (axis.title, axis.xaxis.label, axis.yaxis.label):
-        text.set_size(9)
+    for label in (axis.xaxis.label, axis.yaxis.label):
+        label.set_size(9)
     axis.tick_params(labelsize=8)
 
 
 class Board:
     """Draw d2l's training curves into one figure, about ten times as fast as its own board: `model.board = Board()`.
 
-    A progress bar counts epochs above two panels, losses and accuracies; they are redrawn at most every `interval`
-    seconds, and at the end. `data` maps each curve's label to its points (x, y), as in d2l's ProgressBoard. Without
-    a notebook it draws nothing and keeps the data. Source: d2l.ProgressBoard. Met in notebook 5.
+    A progress bar counts epochs above two panels, losses and accuracies. They are redrawn at the end, and before it as
+    often as costs at most `share` of the time. `data` maps each curve's label to its points (x, y), as in d2l's
+    ProgressBoard. Without a notebook it draws nothing and keeps the data. Source: d2l.ProgressBoard. Met in notebook 5.
 
     >>> board = Board()
     >>> for x in range(4):
@@ -59,11 +60,11 @@ class Board:
     [Point(x=0.25, y=9.5), Point(x=1.25, y=7.5)]
     """
 
-    def __init__(self, interval=0.5):
-        self.interval, self.xlabel, self.xlim = interval, "epoch", None  # d2l's Trainer sets xlim
+    def __init__(self, share=0.03):
+        self.share, self.xlabel, self.xlim = share, "epoch", None  # d2l's Trainer sets xlim
         self.data, self._waiting = {}, {}
         self._figure = self._handle = self._bar = None
-        self._drawn = 0.0
+        self._next = 0.0  # when to redraw
 
     def draw(self, x, y, label, every_n=1):
         """Take one value; every `every_n` of them make a point, their mean, as in d2l."""
@@ -77,14 +78,16 @@ class Board:
         waiting.clear()
         self.data.setdefault(label, []).append(Point(sum(xs) / len(xs), sum(ys) / len(ys)))
         last = self.xlim and x >= self.xlim[1]
-        if get_ipython() and (last or time.monotonic() - self._drawn > self.interval):
+        started = time.monotonic()
+        if get_ipython() and (last or started > self._next):
             self._redraw()
-            self._drawn = time.monotonic()
+            self._next = time.monotonic() + (time.monotonic() - started) / self.share
 
     def _progress(self, x):
         if self._bar is None:
             form = "{percentage:3.0f}%|{bar:40}| epoch {n:.1f} of {total:.0f}, {elapsed} spent, {remaining} left"
-            self._bar = tqdm(total=self.xlim[1], file=sys.stdout, bar_format=form, disable=not get_ipython())
+            options = {"bar_format": form, "mininterval": 0.5, "disable": not get_ipython()}
+            self._bar = tqdm(total=self.xlim[1], file=sys.stdout, **options)
         if not self._bar.disable:
             self._bar.update(x - self._bar.n)
             if x >= self.xlim[1]:
@@ -108,11 +111,13 @@ class Board:
             self._lines[label].set_data(*zip(*points, strict=True))
             axis.relim()
             axis.autoscale_view(scalex=not self.xlim)
-            axis.set_title(f"{label.replace('_', ' ')} {points[-1].y:.3f}")
+            axis.set_title(f"{label.replace('_', ' ')} {points[-1].y:.3f}", fontsize=10)
+        png = io.BytesIO()
+        self._figure.savefig(png, format="png")  # showing the figure itself would lay it out and draw it twice
         if self._handle is None:
-            self._handle = display(self._figure, display_id=True)
+            self._handle = display(Image(png.getvalue()), display_id=True)
         else:
-            self._handle.update(self._figure)
+            self._handle.update(Image(png.getvalue()))
 
 
 def images(batch, titles, source):
@@ -165,7 +170,7 @@ def uses(record, name):
     left.set_title(f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}")
     for i, pair in enumerate(table["cosine"]):
         _smooth(right, table["cosine", pair], pair, colour(i + 2), style(i))
-    right.axhline(0, color="black", linewidth=0.8)
+    right.axhline(0, color="lightgrey", zorder=0)
     typical = table["cosine"].median().median()
     verdict = "pull together" if typical > 0.1 else "pull apart" if typical < -0.1 else "hardly know of each other"
     right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
@@ -180,7 +185,7 @@ def twins(record, twin, name):
     of each use against the gradient of the twin's layer there; right, how far each has moved from the common start.
     """
     places = record.aliases[name]
-    figure, (left, right) = _figure(2, width=4.6)
+    figure, (left, right) = _figure(2, width=4.6, height=3.0)
     table, alone = record.uses(name)["norm"], twin.table("grad_norm")
     for i, (place, own) in enumerate(zip(table, places, strict=True)):
         _smooth(left, table[place], f"shared, use at {place}", colour(i), "-")
@@ -189,14 +194,14 @@ def twins(record, twin, name):
     left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", yscale="log")
     left.set_title(f"the twin's gradients are ×{ratio:.2f} the uses'")
     far, moved = twin.table("distance"), record.table("distance")[name]
-    right.plot(moved, color=colour(6), label=f"shared, {' = '.join(places)}")
+    right.plot(moved, color=colour(6), label="shared")
     for i, own in enumerate(places):
         right.plot(far[own], color=colour(i), linestyle=":", label=f"twin, {own}")
     apart = moved.iloc[-1] / far[places].iloc[-1].mean()
     right.set(xlabel="optimizer step", ylabel="distance ‖w − w₀‖", ylim=(0, None))
     right.set_title(f"the shared weight moved ×{apart:.2f} as far as its twins")
     for axis in (left, right):
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2)
     return _sourced(figure, record)
 
 
@@ -239,8 +244,11 @@ def _smooth(axis, values, label, color, linestyle):
 
 
 def _sourced(figure, record):
+    """Give the figure of a record its last touch: what the net was trained on, and titles of one size."""
     if record.source:
         figure.suptitle(record.source, fontsize=9)
+    for axis in figure.axes:
+        axis.title.set_size(10)
     return figure
 
 

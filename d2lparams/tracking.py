@@ -51,7 +51,7 @@ def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = 
     ...         net(torch.ones(1, 2)).square().mean().backward()
     ...         optimizer.step()
     >>> record
-    Record of 4 parameters: 2 rows of 40 steps, every 20th; 1 histogram; no parameter was used twice
+    Record of 4 parameters: 2 rows of 40 steps, 20 apart; 1 histogram; no parameter was used twice
     """
     tracker = _Tracker(net, every, histograms)
     tracker.record.source = source
@@ -90,7 +90,7 @@ class Record:
         shared = ", ".join(self.shared)
         return (
             f"Record of {count(len(self.names), 'parameter')}: {count(len(self._rows), 'row')} of "
-            f"{count(self.total_steps, 'step')}, every {self.every}th; {count(len(self._histograms), 'histogram')}; "
+            f"{count(self.total_steps, 'step')}, {self.every} apart; {count(len(self._histograms), 'histogram')}; "
             + (f"gradient by use of {shared}" if shared else "no parameter was used twice")
         )
 

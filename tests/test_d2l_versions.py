@@ -45,7 +45,7 @@ def d2l(request):
 def test_the_training_cell_runs(d2l, tmp_path):
     version, folder = d2l
     old = version.startswith("0.")
-    setup = cells("setup") + f"\nnum_epochs = {3 if old else 1}\n" + cells("data", "net")
+    setup = cells("setup", "d2l") + f"\nnum_epochs = {3 if old else 1}\n" + cells("data", "net")
     train = cells("train-ch3") + "\n" + TRAIN_CH3 if old else cells("classifier") + "\n" + TRAINER + cells("train")
     script = setup + "\n" + train + "\nfrom importlib.metadata import version\nd2l_version = version('d2l')" + CHECK
     environment = os.environ | {

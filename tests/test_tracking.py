@@ -217,7 +217,7 @@ def test_intervals_and_the_memory_bound(monkeypatch):
     assert steps.tolist() == list(range(0, 200, 32))
     assert record.uses("2.weight").index.tolist() == steps.tolist()
     assert len(record.histograms("2.weight")[0]) <= 4
-    assert "7 rows of 200 steps, every 32th" in repr(record)
+    assert "7 rows of 200 steps, 32 apart" in repr(record)
 
 
 def test_histograms_are_numpys():

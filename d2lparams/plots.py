@@ -1,4 +1,26 @@
-"""Figures of parameters, gradients and updates. Each function takes data and returns the Figure that it drew."""
+"""Figures of parameters, gradients and updates. Each function takes data and returns the Figure that it drew.
+
+Titles state what the data show, and are worked out from them.
+
+    >>> import torch
+    >>> from d2lparams import track, untie
+    >>> def train(net):
+    ...     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    ...     with track(net, every=1, histograms=1) as record:
+    ...         for _ in range(3):
+    ...             optimizer.zero_grad()
+    ...             net(torch.ones(4, 3)).square().mean().backward()
+    ...             optimizer.step()
+    ...     return record
+    >>> shared = torch.nn.Linear(3, 3)
+    >>> net = torch.nn.Sequential(shared, shared)
+    >>> twin = untie(net)
+    >>> record, other = train(net), train(twin)
+    >>> figures = [training(record), uses(record, "0.weight"), twins(record, other, "0.weight")]
+    >>> figures.append(histograms(record, "0.weight"))
+    >>> figures[1].axes[1].get_ylabel()
+    'cosine between the uses'
+"""
 
 import io
 import math
@@ -15,23 +37,39 @@ from tqdm import tqdm
 Point = namedtuple("Point", ["x", "y"])
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe and Ito (2008)
+SIGNED = "RdBu_r"  # the one map for signed values: red above 0, blue below
 STYLES = ["-", "--", "-.", ":"]  # a second mark beside colour, for eyes and printers that see none
 
 
 def colour(i):
-    """Return the i-th colour: one meaning, a layer or a scheme, keeps one colour in every figure."""
+    """Return the i-th colour: one meaning, a layer or a scheme, keeps one colour in every figure.
+
+    >>> colour(0), colour(7)
+    ('#0072B2', '#0072B2')
+    """
     return COLOURS[i % len(COLOURS)]
 
 
 def style(i):
-    """Return the i-th line style."""
+    """Return the i-th line style.
+
+    >>> style(1)
+    '--'
+    """
     return STYLES[i % len(STYLES)]
 
 
-def _figure(panels=1, width=3.4, height=2.6, **options):
-    """Return a figure and its axes in a row, on white: legible in JupyterLab's light and dark themes."""
+def panels(number=1, width=3.4, height=2.6, **options):
+    """Return a figure and a list of its axes in a row, on white: legible in JupyterLab's light and dark themes.
+
+    number: of axes. width, height: of each, in inches. options: for `plt.subplots`.
+
+    >>> figure, axes = panels(2, width=3)
+    >>> len(axes), figure.get_size_inches().tolist()
+    (2, [6.0, 2.6])
+    """
     figure, axes = plt.subplots(
-        1, panels, figsize=(width * panels, height), layout="constrained", facecolor="white", squeeze=False, **options
+        1, number, figsize=(width * number, height), layout="constrained", facecolor="white", squeeze=False, **options
     )
     for axis in axes[0]:
         _dress(axis)
@@ -121,8 +159,13 @@ class Board:
 
 
 def images(batch, titles, source):
-    """Draw a row of images. batch: (n, 1, height, width). titles: n texts. source: where the images come from."""
-    figure, axes = _figure(len(batch), width=0.95, height=1.5)
+    """Draw a row of images. batch: (n, 1, height, width). titles: n texts. source: where the images come from.
+
+    >>> import torch
+    >>> images(torch.rand(2, 1, 28, 28), ["Coat", "Bag"], "drawn").get_suptitle()
+    'drawn'
+    """
+    figure, axes = panels(len(batch), width=0.95, height=1.5)
     for axis, image, title in zip(axes, batch, titles, strict=True):
         axis.imshow(image[0].cpu().numpy(), cmap="gray_r")
         axis.set_title(title, fontsize=8)
@@ -138,7 +181,7 @@ def training(record, names=None):
     every figure of its record; a shared one is labelled with each of its places.
     """
     names = names or _weights(record)
-    figure, axes = _figure(3)
+    figure, axes = panels(3)
     finds = []
     for axis, quantity in zip(axes, ("weight_norm", "grad_norm", "update_ratio"), strict=True):
         table = record.table(quantity)
@@ -160,7 +203,7 @@ def training(record, names=None):
 def uses(record, name):
     """Draw the gradient of a shared parameter split by use: the norm of each use and of their sum, and their cosine."""
     table = record.uses(name)
-    figure, (left, right) = _figure(2, width=4.6)
+    figure, (left, right) = panels(2, width=4.6)
     for i, place in enumerate(table["norm"]):
         _smooth(left, table["norm", place], f"use at {place}", colour(i), style(i))
     _smooth(left, record.table("grad_norm")[name].loc[table.index], "their sum, .grad", colour(6), style(3))
@@ -185,7 +228,7 @@ def twins(record, twin, name):
     of each use against the gradient of the twin's layer there; right, how far each has moved from the common start.
     """
     places = record.aliases[name]
-    figure, (left, right) = _figure(2, width=4.6, height=3.0)
+    figure, (left, right) = panels(2, width=4.6, height=3.0)
     table, alone = record.uses(name)["norm"], twin.table("grad_norm")
     for i, (place, own) in enumerate(zip(table, places, strict=True)):
         _smooth(left, table[place], f"shared, use at {place}", colour(i), "-")
@@ -207,7 +250,7 @@ def twins(record, twin, name):
 
 def histograms(record, name, rows=12):
     """Draw the histograms of one parameter's values and gradients over time, from the first step up to the last."""
-    figure, axes = _figure(2, width=4.6, height=3.2)
+    figure, axes = panels(2, width=4.6, height=3.2)
     for axis, kind in zip(axes, ("weight", "gradient"), strict=True):
         steps, edges, counts = record.histograms(name, kind)
         chosen = sorted({round(i * (len(steps) - 1) / (rows - 1)) for i in range(rows)})
@@ -252,31 +295,43 @@ def _sourced(figure, record):
     return figure
 
 
-def matrices(panels, title):
-    """Draw each matrix of `panels`, {label: tensor of shape (rows, columns)}, as a map with its numbers written in.
+def matrices(named, title="", numbers=False):
+    """Draw matrices side by side, red above 0 and blue below, each on a scale of its own, symmetric about 0.
 
-    Red is below 0, blue above; each panel has a scale of its own, symmetric about 0, since its numbers are in sight.
+    named: {label: tensor of shape (rows, columns)}. numbers: write each entry in, for small ones, in place of a colour
+    bar. Met in notebooks 1 and 2.
+
+    >>> import torch
+    >>> [axis.get_title() for axis in matrices({"W": torch.eye(2)}, numbers=True).axes]
+    ['W']
     """
-    figure, axes = _figure(len(panels), width=3.6, height=2.5)
-    for axis, (label, matrix) in zip(axes, panels.items(), strict=True):
-        values = matrix.detach().float().cpu()
-        limit = float(values.abs().max()) or 1.0
-        axis.imshow(values, cmap="RdBu", vmin=-1.4 * limit, vmax=1.4 * limit, aspect="auto")  # 1.4: text stays legible
-        for i, row in enumerate(values.tolist()):
-            for j, value in enumerate(row):
-                axis.text(j, i, f"{value:.2f}", ha="center", va="center", color="black")
-        axis.set(title=label, xlabel="input", ylabel="unit")
-        axis.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
+    figure, axes = panels(len(named), width=3.6 if numbers else 2.5, height=2.5)
+    for axis, (label, matrix) in zip(axes, named.items(), strict=True):
+        values = matrix.detach().float().cpu().numpy()
+        limit = float(abs(values).max()) or 1.0
+        reach = 1.4 * limit if numbers else limit  # paler, so that text stays legible
+        image = axis.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, aspect="auto")
+        axis.set(title=label, xlabel="input", ylabel="output", xticks=[], yticks=[])
         axis.grid(False)
-    figure.suptitle(title)
+        if not numbers:
+            figure.colorbar(image, ax=axis, ticks=[-limit, 0, limit], format="%.2g")
+            continue
+        axis.set(xticks=range(values.shape[1]), yticks=range(values.shape[0]))
+        for (i, j), value in np.ndenumerate(values):
+            axis.text(j, i, f"{value:.2f}", ha="center", va="center")
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
 def blocks(counts, net="the net"):
-    """Draw how many numbers each block of a net holds, from {block: count}, and say which holds most."""
+    """Draw how many numbers each block of a net holds, from {block: count}, and say which holds most.
+
+    >>> blocks({"a": 10, "b": 30}).axes[0].get_title()
+    'b holds 75% of the 40 numbers of the net'
+    """
     total = sum(counts.values())
     most = max(counts, key=counts.get)
-    figure, (axis,) = _figure(width=6, height=0.5 + 0.32 * len(counts))
+    figure, (axis,) = panels(width=6, height=0.5 + 0.32 * len(counts))
     bars = axis.barh(list(counts), list(counts.values()), color=[colour(1 if b == most else 0) for b in counts])
     axis.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=3)
     axis.set(xlabel="numbers in its Parameters", xlim=(0, 1.18 * max(counts.values())))
@@ -291,13 +346,17 @@ def gradient_uses(uses):
     """Draw the gradient of one shared matrix, split by use, beside the sum that `.grad` holds.
 
     uses: {place: matrix}, one entry of what `gradient_by_use` returns. All panels have one scale, symmetric about 0.
+
+    >>> import torch
+    >>> gradient_uses({"0": torch.eye(2), "1": -torch.eye(2)}).get_suptitle()
+    'The uses partly cancel: norms of 1.414 and 1.414 make a sum of norm 0.000'
     """
     total = sum(uses.values())
-    panels = {f"use at {place}": gradient for place, gradient in uses.items()} | {"sum = .grad": total}
-    limit = max(float(g.abs().max()) for g in panels.values()) or 1.0
-    figure, axes = _figure(len(panels), width=2.9, height=3.1)
-    for axis, (label, gradient) in zip(axes, panels.items(), strict=True):
-        image = axis.imshow(gradient.detach().float().cpu().numpy(), cmap="RdBu", vmin=-limit, vmax=limit)
+    shown = {f"use at {place}": gradient for place, gradient in uses.items()} | {"sum = .grad": total}
+    limit = max(float(g.abs().max()) for g in shown.values()) or 1.0
+    figure, axes = panels(len(shown), width=2.9, height=3.1)
+    for axis, (label, gradient) in zip(axes, shown.items(), strict=True):
+        image = axis.imshow(gradient.detach().float().cpu().numpy(), cmap=SIGNED, vmin=-limit, vmax=limit)
         axis.set(title=f"{label}\nnorm {gradient.norm():.3f}", xlabel="input", ylabel="unit")
         axis.grid(False)
     figure.colorbar(image, ax=axes, label="gradient", shrink=0.8)
@@ -309,9 +368,15 @@ def gradient_uses(uses):
 
 
 def tie_survival(kept):
-    """Draw which ways to share survive what, from {way: {what happens: bool}}; words and hatching beside colour."""
+    """Draw which ways to share survive what, from {way: {what happens: bool}}; words and hatching beside colour.
+
+    >>> tie_survival({"by name": {"copy": True, "load": False}, "by memory": {"copy": False, "load": False}}).axes[
+    ...     0
+    ... ].get_title()
+    'By name survives most: 1 of 2'
+    """
     happenings = list(next(iter(kept.values())))
-    figure, (axis,) = _figure(width=1.15 * len(happenings) + 2, height=0.55 * len(kept) + 1.3)
+    figure, (axis,) = panels(width=1.15 * len(happenings) + 2, height=0.55 * len(kept) + 1.3)
     for i, row in enumerate(kept.values()):
         for j, what in enumerate(happenings):
             left, bottom = j - 0.48, i - 0.46
@@ -335,8 +400,12 @@ def tie_survival(kept):
 
 
 def memory_bars(costs):
-    """Draw what a training step keeps in memory, from {net: {part: bytes}}, one stacked bar for each net."""
-    figure, (axis,) = _figure(width=6.4, height=2.2)
+    """Draw what a training step keeps in memory, from {net: {part: bytes}}, one stacked bar for each net.
+
+    >>> memory_bars({"shared": {"weights": 2**20}, "untied": {"weights": 2**21}}).axes[0].get_title()
+    'One training step holds 1.00 MiB in place of 2.00: 50% less'
+    """
+    figure, (axis,) = panels(width=6.4, height=2.2)
     left = dict.fromkeys(costs, 0.0)
     for i, part in enumerate(next(iter(costs.values()))):
         sizes = [cost[part] / 2**20 for cost in costs.values()]
@@ -354,10 +423,14 @@ def memory_bars(costs):
 
 
 def sharing_error(sizes, errors):
-    """Draw test error over training rows for each fit, a panel for each world, from {(world, fit): errors}."""
+    """Draw test error over training rows for each fit, a panel for each world, from {(world, fit): errors}.
+
+    >>> sharing_error([10, 20], {("w", "tied"): [3, 1], ("w", "free"): [2, 2]}).axes[0].get_title()
+    'w: tied wins in the end'
+    """
     worlds = list(dict.fromkeys(world for world, _ in errors))
     fits = list(dict.fromkeys(fit for _, fit in errors))
-    figure, axes = _figure(len(worlds), height=3, sharey=True)
+    figure, axes = panels(len(worlds), height=3, sharey=True)
     for axis, world in zip(axes, worlds, strict=True):
         for i, fit in enumerate(fits):
             axis.loglog(sizes, errors[world, fit], style(i), color=colour(i), marker="os"[i % 2], label=fit)
@@ -375,8 +448,11 @@ def depth(scales, quantity):
     """Draw how a scale runs through the layers of a deep net: a panel per activation, a line per scheme.
 
     scales: {activation: {scheme: [number per layer]}}. quantity: what the numbers are, for the axis.
+
+    >>> depth({"tanh": {"Xavier": [1.0, 0.9], "small": [1.0, 0.01]}}, "std").axes[0].get_title()
+    'tanh: best Xavier, ×0.9'
     """
-    figure, axes = _figure(len(scales), width=3.3, height=2.9, sharey=True)
+    figure, axes = panels(len(scales), width=3.3, height=2.9, sharey=True)
     schemes = list(dict.fromkeys(scheme for lines in scales.values() for scheme in lines))
     for axis, (activation, lines) in zip(axes, scales.items(), strict=True):
         change = {scheme: line[-1] / line[0] for scheme, line in lines.items()}
@@ -391,26 +467,15 @@ def depth(scales, quantity):
     return figure
 
 
-def matrix_maps(named, title=""):
-    """Draw matrices side by side, {name: 2-D tensor}: red above zero, blue below, each on its own scale."""
-    figure, axes = _figure(len(named), width=2.5, height=2.5)
-    for axis, (name, matrix) in zip(axes, named.items(), strict=True):
-        limit = float(matrix.abs().max()) or 1.0
-        image = axis.imshow(matrix.detach(), cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-        axis.set(xlabel="input", ylabel="output", xticks=[], yticks=[])
-        axis.set_title(name, fontsize=10)
-        axis.grid(False)
-        figure.colorbar(image, ax=axis, ticks=[-limit, 0, limit], format="%.2g")
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
 def distribution(values, cdf, name="the claimed law", bins=61):
     """Draw a sample's histogram, and its cumulative shares against a claimed law, with the widest gap marked.
 
     values: 1-D. cdf: the law's cumulative distribution function, of arrays; it may jump at 0.
+
+    >>> distribution([0.0, 0.5, 1.0], lambda x: np.clip(x, 0, 1)).axes[1].get_title()
+    'widest gap: 0.33'
     """
-    figure, (left, right) = _figure(2, width=4.0, height=2.8)
+    figure, (left, right) = panels(2, width=4.0, height=2.8)
     ordered = np.sort(np.asarray(values))
     left.hist(ordered, bins=bins, color=colour(5))
     left.set(xlabel="value", ylabel="how many")
@@ -432,8 +497,12 @@ def distribution(values, cdf, name="the claimed law", bins=61):
 
 
 def first_losses(losses, classes):
-    """Draw the first loss of each scheme, {name: loss}, on a logarithmic axis beside ln(classes)."""
-    figure, (axis,) = _figure(1, width=6.4, height=0.32 * len(losses) + 1.1)
+    """Draw the first loss of each scheme, {name: loss}, on a logarithmic axis beside ln(classes).
+
+    >>> first_losses({"default": 2.3, "wild": 4e7}, classes=10).axes[0].get_title()
+    '1 of 2 begin far above ln 10 = 2.30 (dashed)'
+    """
+    figure, (axis,) = panels(1, width=6.4, height=0.32 * len(losses) + 1.1)
     guess = math.log(classes)
     names = list(losses)[::-1]
     axis.barh(names, [losses[name] for name in names], color=[colour(5 if losses[n] < 3 * guess else 1) for n in names])

@@ -311,7 +311,8 @@ def matrices(named, title="", numbers=False):
         limit = float(abs(values).max()) or 1.0
         reach = 1.4 * limit if numbers else limit  # paler, so that text stays legible
         image = axis.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, aspect="auto")
-        axis.set(title=label, xlabel="input", ylabel="output", xticks=[], yticks=[])
+        axis.set(xlabel="input", ylabel="output", xticks=[], yticks=[])
+        axis.set_title(label, fontsize=10)
         axis.grid(False)
         if not numbers:
             figure.colorbar(image, ax=axis, ticks=[-limit, 0, limit], format="%.2g")

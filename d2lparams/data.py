@@ -42,6 +42,9 @@ class FashionMNIST(getattr(d2l, "DataModule", object)):  # d2l 0.17 has no DataM
     (int64). Batches are float32 of shape (batch, 1, 28, 28) in [0, 1], and labels.
     Raises ValueError for a file that is cut short or altered, NotADirectoryError for a root that is a file; nothing
     of yours is ever overwritten. Source: Xiao, Rasul and Vollgraf (2017). Met in notebook 5.
+
+    >>> FashionMNIST.classes[:3]
+    ('T-shirt/top', 'Trouser', 'Pullover')
     """
 
     classes = tuple(_Torchvision.classes)

@@ -1,6 +1,7 @@
 """The house's order: who may import whom, and names that a reader can rely on."""
 
 import ast
+import inspect
 import sys
 from pathlib import Path
 
@@ -53,9 +54,13 @@ def test_the_core_needs_torch_alone(module):
     assert others <= {"torch"} | sys.stdlib_module_names
 
 
-def test_every_public_name_is_there_and_documented():
-    for name in d2lparams.__all__:
-        assert getattr(d2lparams, name).__doc__, name
+def test_every_public_name_is_there_and_its_docstring_has_an_example():
+    plots = d2lparams.plots
+    public = [getattr(d2lparams, name) for name in d2lparams.__all__ if name != "plots"]
+    public += [f for name, f in vars(plots).items() if inspect.isfunction(f) and f.__module__ == plots.__name__]
+    for value in public:
+        if not value.__name__.startswith("_"):
+            assert ">>> " in value.__doc__ or f"{value.__name__}(record" in plots.__doc__, value
     assert d2lparams.__all__ == sorted(d2lparams.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = d2lparams.nonsense

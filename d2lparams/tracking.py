@@ -388,7 +388,7 @@ def _histogram(tensor):
     nowhere = values - values  # 0, or NaN where a value is NaN or inf
     values = values.nan_to_num(0, 0, 0)
     scale = values.abs().amax()
-    values.mul_(BINS / 2 / scale.clamp_min(1e-38)).add_(BINS / 2).clamp_(0, BINS - 1).add_(nowhere)
+    values.mul_(BINS / 2 / scale.clamp_min(1e-30)).add_(BINS / 2).clamp_(0, BINS - 1).add_(nowhere)
     bins = values.nan_to_num_(BINS).long()  # one bin more, for what belongs to none
     one = torch.ones((), dtype=torch.long, device=tensor.device)
     counts = torch.zeros(BINS + 1, dtype=torch.long, device=tensor.device)

@@ -253,6 +253,15 @@ def test_a_half_finished_download(tmp_path, mirror, small):
     assert FashionMNIST(root=tmp_path / "new").source == data.REAL  # it goes on where it stopped
 
 
+def test_a_mirror_that_serves_something_else(tmp_path, archives, mirror, small):
+    mirror.folder = tmp_path / "mirror"
+    mirror.folder.mkdir()
+    for name in NAMES:
+        (mirror.folder / name).write_bytes(gzip.compress(b"a login page"))
+    stand_in(tmp_path / "new", "hash")
+    assert files(tmp_path / "new") == []
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_on_a_gpu_the_order_is_that_of_the_cpu(root):
     gpu, cpu = FashionMNIST(root=root), FashionMNIST(root=root, device="cpu")

@@ -195,6 +195,15 @@ def test_a_forward_interrupted_and_survived_does_not_end_the_watch():
     assert record.uses("2.weight")["check", "error"].max() < 1e-6
 
 
+def test_a_forward_that_fails_and_is_survived_ends_its_watch_at_once():
+    net = shared_mlp()
+    with track(net, every=1):
+        with pytest.raises(RuntimeError):
+            net(torch.ones(1, 99))
+        assert torch.overrides._get_current_function_mode_stack() == []
+        fit(net, 1)
+
+
 def test_a_net_can_be_copied_and_pickled_while_it_is_tracked():
     net = shared_mlp()
     with track(net, every=1) as record:
@@ -234,6 +243,15 @@ def test_histograms_are_numpys():
     assert record.histograms("0.weight", "gradient")[2].sum() == 48
     with pytest.raises(KeyError, match=r"no weight histogram of '9.weight'"):
         record.histograms("9.weight")
+
+
+@pytest.mark.parametrize(
+    ("values", "counted", "largest"),
+    [([0.0, 0.0, 0.0], 3, 0.0), ([1.0, float("nan"), float("inf"), -2.0], 2, 2.0), ([float("nan")] * 2, 0, 0.0)],
+)
+def test_a_histogram_counts_what_is_finite(values, counted, largest):
+    counts, scale = tracking._histogram(torch.tensor(values))
+    assert (counts.sum().item(), scale.item()) == (counted, largest)
 
 
 def test_nan_and_inf_are_recorded():

@@ -126,8 +126,17 @@ def test_a_sparse_gradient_is_split_too():
 
 def test_a_frozen_parameter_has_no_uses():
     net = shared_mlp()
-    net[0].requires_grad_(False)
-    assert not any(name.startswith("0.") for name in gradient_by_use(net, lambda: net(torch.randn(2, 4)).sum()))
+    net[2].requires_grad_(False)
+    names = gradient_by_use(net, lambda: net(torch.randn(2, 4)).sum())
+    assert list(names) == ["0.weight", "0.bias", "6.weight", "6.bias"]
+
+
+def test_a_loss_that_runs_the_net_twice_sums_over_the_runs():
+    torch.manual_seed(0)
+    net, X = shared_mlp(), torch.randn(5, 4)
+    once = gradient_by_use(net, lambda: net(X).square().sum())["2.weight"]
+    twice = gradient_by_use(net, lambda: net(X).square().sum() + net(X).square().sum())["2.weight"]
+    assert all(close(twice[place], 2 * once[place]) for place in ("2", "4"))
 
 
 def test_parameters_keep_their_own_methods_during_forward():

@@ -82,13 +82,13 @@ def test_the_root_is_the_argument_then_the_variable_then_the_book_s(root, small,
 
 
 @pytest.fixture(scope="module")
-def drawn():
+def drawn(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         draw = standin.draw
         patch.setattr(standin, "draw", lambda number, seed: draw(200, seed))
         patch.setattr(Torchvision, "mirrors", ["http://127.0.0.1:9/"])
-        return FashionMNIST(batch_size=64, root="nowhere-at-all", seed=3)
+        return FashionMNIST(batch_size=64, root=tmp_path_factory.mktemp("empty"), seed=3)
 
 
 def test_batches(drawn):

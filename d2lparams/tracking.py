@@ -73,7 +73,8 @@ class Record:
 
     names: each parameter once, by its first name. aliases: {name: every name}, for those with more than one.
     every, histogram_every: the intervals in steps, as they stand now. total_steps: how many steps the optimizers took.
-    Readers raise KeyError for a parameter, ValueError for a quantity, that is not there. Met in notebook 5.
+    note: why no gradient was split by use, if it could not be. Readers raise KeyError for a parameter, ValueError for a
+    quantity, that is not there. Met in notebook 5.
 
     >>> Record(["0.weight"], {}, every=20, histogram_every=200)
     Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was used twice
@@ -82,7 +83,7 @@ class Record:
     def __init__(self, names, aliases, every, histogram_every):
         self.names, self.aliases = list(names), dict(aliases)
         self.every, self.histogram_every = every, histogram_every
-        self.total_steps, self.source = 0, ""
+        self.total_steps, self.source, self.note = 0, "", ""
         self._rows = []  # (step, indices of the parameters, tensor (4, parameters))
         self._uses = {}  # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
         self._histograms = []  # (step, {(name, "weight" or "gradient"): (counts of BINS, largest |value|)})
@@ -95,7 +96,7 @@ class Record:
         return (
             f"Record of {count(len(self.names), 'parameter')}: {count(len(self._rows), 'row')} of "
             f"{count(self.total_steps, 'step')}, {self.every} apart; {count(len(self._histograms), 'histogram')}; "
-            + (f"gradient by use of {shared}" if shared else "no parameter was used twice")
+            + (f"gradient by use of {shared}" if shared else self.note or "no parameter was used twice")
         )
 
     def label(self, name):
@@ -139,7 +140,8 @@ class Record:
         import pandas as pd
 
         if name not in self.shared:
-            raise KeyError(f"{name!r} was not used more than once; split by use: {self.shared or 'nothing'}")
+            reason = self.note or "it was not used more than once"
+            raise KeyError(f"no gradient by use of {name!r}: {reason}; split by use: {self.shared or 'nothing'}")
         tables = []
         for (owner, places), entries in self._uses.items():
             if owner != name or not entries:
@@ -229,6 +231,11 @@ class _Tracker:
         self.record = Record([all_[0] for all_ in names.values()], aliases, every, histograms)
         self.steps = {}  # optimizer -> how many steps it took
         self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used)
+        self.record.note = "uses not split, since " + (
+            "no forward pass was seen: the loop has to call the net itself, net(X)"
+            if self.uses
+            else "a part of the net is compiled or scripted"
+        )
         self.first = {p: p.detach().clone() for p in names}
         self.before = {}  # Parameter -> its value before the step that is due
         self.splits = {}  # Parameter -> _Split, since the last step
@@ -304,6 +311,7 @@ class _Tracker:
         return torch.stack([weight, _norm(_dense(p.grad)), update / weight, distance]).float()
 
     def _used(self, p, place, view):
+        self.record.note = ""
         self.splits.setdefault(p, _Split(p)).used(place, view)
 
     def _forget_splits(self):

@@ -328,6 +328,18 @@ def test_a_compiled_net_is_followed_as_a_whole():
         fit(compiled, 3)
     assert record.total_steps == 3
     assert record.shared == []
+    assert "uses not split, since a part of the net is compiled or scripted" in repr(record)
+
+
+def test_a_loop_that_never_calls_the_net_is_told_so():
+    net = shared_mlp()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1) as record:
+        net.forward(torch.ones(1, 4)).sum().backward()
+        optimizer.step()
+    assert "no forward pass was seen: the loop has to call the net itself" in repr(record)
+    with pytest.raises(KeyError, match="uses not split, since no forward pass"):
+        record.uses("2.weight")
 
 
 def test_a_sparse_embedding():
@@ -405,7 +417,7 @@ def test_asking_for_what_was_not_recorded():
     net = shared_mlp()
     with track(net, every=1) as record:
         fit(net, 1)
-    with pytest.raises(KeyError, match=r"not used more than once; split by use: \['2.weight', '2.bias'\]"):
+    with pytest.raises(KeyError, match=r"it was not used more than once; split by use: \['2.weight', '2.bias'\]"):
         record.uses("0.weight")
     with pytest.raises(ValueError, match="'speed' is not recorded: choose one of weight_norm"):
         record.table("speed")

@@ -217,7 +217,7 @@ def uses(record, name):
     typical = table["cosine"].median().median()
     verdict = "pull together" if typical > 0.1 else "pull apart" if typical < -0.1 else "hardly know of each other"
     right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
-    right.set_title(f"the uses {verdict}: median cosine {typical:+.2f}")
+    right.set_title(f"the uses {verdict}: median cosine {round(typical, 2) + 0.0:+.2f}")
     return _sourced(figure, record)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from pathlib import Path
 
 ROUNDS, EPOCHS = 5, 2
@@ -176,9 +177,8 @@ def tables():
             net = nn.Sequential(*(nn.TransformerEncoderLayer(1024, 16, 1024) for _ in range(blocks)))
         costs = []
         for inspect in (d2lparams.parameter_table, d2lparams.ties):
-            started = time.perf_counter()
-            repr(inspect(net))
-            costs.append(time.perf_counter() - started)
+            work = timeit.Timer(lambda inspect=inspect, net=net: repr(inspect(net)))  # without garbage collection
+            costs.append(min(work.repeat(3, number=1)))
         numbers, tensors = d2lparams.count_parameters(net), len(list(net.parameters()))
         print(f"{blocks:>4} encoder layers {numbers:16,}{tensors:10,}{costs[0]:10.3f}{costs[1]:10.3f}")
 

@@ -1,0 +1,48 @@
+"""How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
+
+project = html_title = "d2lparams"
+extensions = ["myst_nb"]
+exclude_patterns = ["site", ".*", "**/.*"]
+
+# outputs are shown as they are stored; of a widget, the picture that is stored beside it
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_mime_priority_overrides = [
+    ("html", "application/vnd.jupyter.widget-view+json", None)
+]
+nb_ipywidgets_js = {}
+nb_render_image_options = {"alt": "the figure that the cell above draws"}
+myst_enable_extensions = ["dollarmath"]
+
+html_theme = "furo"
+pygments_dark_style = "a11y-dark"
+html_theme_options = {"top_of_page_buttons": ["view"]}
+html_static_path = html_css_files = ["site.css"]
+templates_path = ["."]
+html_math_renderer = "mathml"
+html_sourcelink_suffix = ""  # 1-access.ipynb to download, not 1-access.ipynb.txt
+html_use_index = False
+html_show_copyright = False
+html_show_search_summary = False  # a browser refuses it to a page opened from disk
+
+
+def mathml(translator, node):
+    """Write a formula as MathML: browsers draw it by themselves, without a script or the network."""
+    try:
+        formula = tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
+    except MathError as error:
+        logger = logging.getLogger(__name__)
+        logger.warning("formula %r: %s", node.astext(), error, location=node)
+    else:  # ln 10, not ln10
+        space = '<mspace width="0.17em"></mspace>'
+        translator.body.append(formula.replace("<mo>&ApplyFunction;</mo>", space))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

@@ -1,0 +1,222 @@
+"""The HTML edition, built as `make html` builds it: complete, no link broken, nothing taken from a network."""
+
+import base64
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+
+
+def build(source, out):
+    """Build `source` into `out`/html with the command that stands in the Makefile; return the finished process."""
+    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " -m sphinx " in line)
+    places = {"$(BIN)/python": sys.executable, "notebooks": str(source)}
+    command = [places.get(word, re.sub("^build/", f"{out}/", word)) for word in shlex.split(line)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    out = tmp_path_factory.mktemp("edition")
+    built = build(ROOT / "notebooks", out)
+    assert built.returncode == 0, built.stderr
+    return out / "html"
+
+
+@cache
+def soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def reference_fault(page, site, reference, followed=False):
+    """Return what is wrong with a reference in the file `page`, or None; `followed`: a click follows it, no loading."""
+    parts = urlsplit(reference)
+    if parts.scheme == "data" or (followed and parts.scheme in {"http", "https", "mailto"}):
+        return None
+    if parts.scheme or parts.netloc or parts.path.startswith("/"):
+        return f"{page.name} needs {reference}"
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
+    if not target.is_file() or not target.is_relative_to(site.resolve()):
+        return f"{page.name} refers to {reference}, which is not there"
+    if parts.fragment and target.suffix == ".html" and not soup(target).find(id=unquote(parts.fragment)):
+        return f"{page.name} refers to {reference}: no such place on that page"
+    return None
+
+
+def faults(site):
+    """Return every reference of a site that is broken or leaves it, a line each."""
+    found = []
+    for page in sorted(site.glob("**/*.html")):
+        for tag in soup(page).find_all(True):
+            for key in ("href", "src", "srcset", "poster", "data", "action"):
+                if key in tag.attrs:
+                    found.append(reference_fault(page, site, tag[key], followed=tag.name == "a"))
+    for sheet in sorted([*site.glob("**/*.css"), *site.glob("**/*.html")]):
+        text = sheet.read_text(encoding="utf-8")
+        if sheet.suffix == ".html":
+            text = "\n".join(
+                [tag.get_text() for tag in soup(sheet)("style")] + [t["style"] for t in soup(sheet)(style=True)]
+            )
+        for quoted, imported in re.findall(r"url\(([^)]*)\)|@import\s+[\"']([^\"']+)", text):
+            found.append(reference_fault(sheet, site, (quoted or imported).strip("\"'")))
+    return [fault for fault in found if fault]
+
+
+def test_every_reference_is_there_and_none_needs_a_network(site):
+    assert faults(site) == []
+
+
+@pytest.mark.parametrize(
+    ("inside", "fault"),
+    [
+        ('<a href="gone.html">', "x.html refers to gone.html, which is not there"),
+        ('<a href="x.html#gone">', "x.html refers to x.html#gone: no such place"),
+        ('<a href="#gone">', "x.html refers to #gone: no such place"),
+        ('<a href="../../README.md">', "which is not there"),
+        ('<img src="gone.png">', "x.html refers to gone.png, which is not there"),
+        ('<img src="/gone.png">', "x.html needs /gone.png"),
+        ('<script src="https://cdn.example/x.js"></script>', "x.html needs https://cdn.example/x.js"),
+        ('<link rel="stylesheet" href="//fonts.example/x.css">', "x.html needs //fonts.example/x.css"),
+        ("<style>@import 'http://fonts.example/x.css';</style>", "x.html needs http://fonts.example/x.css"),
+        ('<p style="background: url(gone.png)">', "x.html refers to gone.png, which is not there"),
+    ],
+)
+def test_each_fault_of_a_reference_is_found(tmp_path, inside, fault):
+    good = '<h1 id="top"><a href="#top"><a href="x.html#top"><a href="https://a.example"><img src="data:image/png,">'
+    (tmp_path / "x.html").write_text(good + inside)
+    found = faults(tmp_path)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+def shown(page):
+    """Return the bytes of the pictures that stand on a page as outputs of cells, in order."""
+    return [(page.parent / unquote(tag["src"])).read_bytes() for tag in soup(page).select(".cell_output img")]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_page_shows_what_its_notebook_stores(site, path):
+    notebook, page = nbformat.read(path, as_version=4), site / f"{path.stem}.html"
+    outputs = [o.data for cell in notebook.cells for o in cell.get("outputs", []) if "data" in o]
+    pictures = [base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data]
+    assert shown(page) == pictures
+    assert not [data["text/plain"] for data in outputs if WIDGET in data and "image/png" not in data]
+    assert len(soup(page).select(".cell_input")) == sum(cell.cell_type == "code" for cell in notebook.cells)
+    assert soup(page).select_one(f'a[download][href="_sources/{path.name}"]')
+    assert (site / "_sources" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_formula_is_set(site, path):
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    text = re.sub(r"```.*?```|`[^`]*`", "", "\n\n".join(cells), flags=re.DOTALL)
+    formulas = soup(site / f"{path.stem}.html").select("article math")
+    assert len(formulas) == len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, flags=re.DOTALL))
+    assert all(formula.get_text(strip=True) for formula in formulas)
+    article = BeautifulSoup(str(soup(site / f"{path.stem}.html").article), "html.parser")
+    for code in article(["pre", "code"]):
+        code.decompose()
+    assert not re.search(r"\$|\\[a-z(\[]", article.get_text())
+
+
+def test_the_first_page_leads_to_every_notebook_and_each_to_the_next(site):
+    order = [*sorted(path.stem for path in NOTEBOOKS if path.stem[0].isdigit()), "gluon-to-pytorch", "README"]
+    assert {path.stem for path in NOTEBOOKS} | {"README"} == set(order)
+    assert {f"{stem}.html" for stem in order} <= {tag["href"] for tag in soup(site / "index.html").select("article a")}
+    for stem, following in zip(["index", *order], order, strict=False):
+        assert soup(site / f"{stem}.html").select_one("a.next-page")["href"] == f"{following}.html"
+    cover = soup(site / "index.html").select_one("article img")["src"]
+    assert (site / cover).read_bytes() == (ROOT / "notebooks" / "cover.png").read_bytes()
+
+
+def test_the_search_index_knows_where_words_stand(site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
+    found = {word: index["terms"][word] for word in ("orthogon", "resnet")}  # stems of words
+    assert {word: index["docnames"][i] for word, i in found.items()} == {
+        "orthogon": "2-initialization",
+        "resnet": "1-access",
+    }
+
+
+@pytest.fixture
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def test_a_browser_without_a_network_shows_every_page_and_searches(site, browser):
+    page = browser.new_context(offline=True).new_page()
+    heard = []
+    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or heard.append(request.url))
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []
+        boxes = page.evaluate("[...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().width)")
+        assert all(width > 0 for width in boxes)
+    page.fill(".sidebar-search", "orthogonal")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)") == [
+        soup(site / "2-initialization.html").h1.find(string=True)
+    ]
+    assert heard == []
+
+
+def tiny(folder, text, data):
+    """Write the sources of a site with one notebook: a cell of text, and a cell with one output."""
+    notebook = new_notebook(cells=[new_markdown_cell("# One\n\n" + text), new_code_cell("1", execution_count=1)])
+    notebook.cells[1].outputs = [new_output("display_data", data)]
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}}}
+    folder.mkdir()
+    nbformat.write(notebook, folder / "1-one.ipynb")
+    (folder / "index.md").write_text("# Index\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n")
+
+
+def test_of_a_widget_the_picture_is_shown(tmp_path):
+    data = {WIDGET: {"model_id": "1"}, "image/png": PIXEL, "text/plain": "a widget"}
+    tiny(tmp_path / "sources", r"$\frac{1}{2}$ and [itself](1-one.ipynb)", data)
+    built = build(tmp_path / "sources", tmp_path)
+    assert built.returncode == 0, built.stderr
+    page = tmp_path / "html" / "1-one.html"
+    assert shown(page) == [base64.b64decode(PIXEL)]
+    assert soup(page).select_one("math mfrac")
+    assert faults(tmp_path / "html") == []
+
+
+def test_what_is_broken_in_a_notebook_stops_the_build(tmp_path):
+    complaints = {
+        "[two](2-two.ipynb)": "cross-reference target not found: '2-two.ipynb'",
+        "[one](#two)": "cross-reference target not found: 'two'",
+        "![a picture](gone.png)": "image file not readable: gone.png",
+        r"$\nonsense$": 'Unknown LaTeX command "\\nonsense"',
+    }
+    tiny(tmp_path / "sources", ", ".join(complaints), {"text/plain": "1"})
+    built = build(tmp_path / "sources", tmp_path)
+    assert built.returncode != 0
+    assert [text for text, complaint in complaints.items() if complaint not in built.stderr] == []
+    assert built.stderr.count("WARNING") == len(complaints)

@@ -26,11 +26,27 @@ lab: setup ## open the chapter in JupyterLab
 test: setup ## unit tests, doctests, and every notebook cell by cell against its stored output
 	$(BIN)/python -m pytest
 
-bench: setup ## seconds per epoch, and what tracking costs, as ratios within one run
+bench: setup ## seconds per epoch, what tracking costs, and the grader's speed and safety; half an hour
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_grading.py
 
-html: setup ## render the notebooks as they are stored to build/
-	$(BIN)/jupyter nbconvert --to html --output-dir build notebooks/*.ipynb
+html: setup ## build the HTML edition of the notebooks as they are stored: build/html/index.html
+	@rm -rf build/html build/doctrees build/jupyter_execute
+	$(BIN)/python -m sphinx -q -W --keep-going -c notebooks/site -d build/doctrees notebooks build/html
+	@echo "look at build/html/index.html"
+
+release: setup ## write the course: build/course holds the learners' notebook and the staff's
+	$(BIN)/python -m d2lparams.exercises release
+
+class: setup ## make 100 submissions to try the grading with: build/class
+	$(BIN)/python tests/make_class.py 100 build/class
+
+grade: told setup ## grade a class: make grade SUBMISSIONS=build/class OUT=build/graded
+	$(BIN)/python -m d2lparams.exercises grade "$(SUBMISSIONS)" "$(OUT)"
+
+told:
+	@[ -n "$(SUBMISSIONS)" ] && [ -n "$(OUT)" ] || \
+	  { echo "which submissions, and where to? For example: make grade SUBMISSIONS=build/class OUT=build/graded" >&2; exit 1; }
 
 notebooks: setup ## execute every notebook and store the outputs
 	$(BIN)/python -m d2lparams.chapter --store
@@ -44,4 +60,4 @@ clean: ## remove what was built, but no data
 	find d2lparams tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lab test bench html notebooks check clean
+.PHONY: help setup run lab test bench html release class grade told notebooks check clean

@@ -19,10 +19,39 @@ MAY_IMPORT = {  # within the package; arrows point one way
     "tracking": {"uses"},
     "standin": set(),
     "data": {"compat", "standin"},
+    "starts": {"initializers"},
+    "ways": {"sharing", "uses"},
     "plots": set(),
     "chapter": set(),
+    "widgets/face": set(),
+    "widgets/explorer": {"plots", "starts", "widgets/face"},
+    "widgets/playground": {"access", "plots", "sharing", "ways", "widgets/face"},
+    "widgets/monitoring": {"plots", "widgets/face"},
+    "widgets/replay": {"plots", "widgets/face"},
+    "exercises/inside/facts": set(),  # what is inside the sandbox knows nothing of what is outside
+    "exercises/inside/asks": {"exercises/inside/facts"},
+    "exercises/inside/nets": set(),
+    "exercises/inside/probes": {"exercises/inside/asks", "exercises/inside/facts"},
+    "exercises/inside/jail": set(),
+    "exercises/inside/worker": set(),
+    "exercises/compare": set(),
+    "exercises/question": {"exercises/compare", "exercises/inside"},
+    "exercises/pictures": {"exercises/compare"},
+    "exercises/bank/chapter": set(),
+    "exercises/bank/draws": set(),
+    "exercises/sandbox": {"exercises/inside"},
+    "exercises/submissions": set(),
+    "exercises/grading": {f"exercises/{name}" for name in ("bank", "inside", "question", "sandbox", "submissions")},
+    "exercises/authoring": {"exercises/bank", "exercises/bank/chapter", "exercises/question"},
+    "exercises/feedback": set(),
+    "exercises/course": {f"exercises/{name}" for name in ("authoring", "bank", "feedback", "question")},
+    "exercises/__main__": {"exercises/grading"},
 }
-CORE = {"compat", "access", "uses", "initializers", "sharing", "tracking"}
+for section in ("access", "initialization", "custom", "sharing", "training", "prose"):
+    MAY_IMPORT[f"exercises/bank/{section}"] = {
+        f"exercises/{name}" for name in ("bank/draws", "compare", "inside/nets", "pictures", "question")
+    }
+CORE = {"compat", "access", "uses", "initializers", "sharing", "tracking", "starts", "ways"}
 
 
 def imports(module):
@@ -30,7 +59,8 @@ def imports(module):
     ours, others = set(), set()
     for node in ast.parse((PACKAGE / f"{module}.py").read_text()).body:
         if isinstance(node, ast.ImportFrom) and node.level:
-            ours |= {node.module} if node.module else {alias.name for alias in node.names}
+            names = {node.module.replace(".", "/")} if node.module else {alias.name for alias in node.names}
+            ours |= {"/".join([*module.split("/")[: -node.level], name]) for name in names}
         elif isinstance(node, ast.ImportFrom):
             others.add(node.module.split(".")[0])
         elif isinstance(node, ast.Import):
@@ -39,7 +69,8 @@ def imports(module):
 
 
 def modules():
-    return sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+    paths = [*PACKAGE.glob("*.py"), *PACKAGE.glob("widgets/*.py"), *PACKAGE.glob("exercises/**/*.py")]
+    return sorted(str(path.relative_to(PACKAGE).with_suffix("")) for path in paths if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("module", modules())
@@ -56,7 +87,8 @@ def test_the_core_needs_torch_alone(module):
 
 def test_every_public_name_is_there_and_its_docstring_has_an_example():
     plots = d2lparams.plots
-    public = [getattr(d2lparams, name) for name in d2lparams.__all__ if name != "plots"]
+    public = [getattr(d2lparams, name) for name in d2lparams.__all__ if name not in ("plots", "widgets")]
+    public += [getattr(d2lparams.widgets, name) for name in d2lparams.widgets.__all__]
     public += [f for name, f in vars(plots).items() if inspect.isfunction(f) and f.__module__ == plots.__name__]
     for value in public:
         if not value.__name__.startswith("_"):

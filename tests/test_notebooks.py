@@ -32,7 +32,7 @@ def faults(cells):
             found.append(f"cell {i} has execution count {cell.execution_count}: run the notebook from top to bottom")
         if ("raises-exception" in tags) != any(output.output_type == "error" for output in cell.outputs):
             found.append(f"cell {i} raises and is not tagged raises-exception, or the other way round")
-        draws = re.search(r"\bplots\.\w+\(|plt\.show\(\)", cell.source)
+        draws = re.search(r"\bplots\.\w+\(|plt\.show\(\)|\bq\d+\.show\(", cell.source)
         if draws and not any("image/png" in output.get("data", {}) for output in cell.outputs):
             found.append(f"cell {i} draws, and no figure is stored")
         for output in cell.outputs:
@@ -69,6 +69,7 @@ def test_most_cells_are_compared(path):
         ({"execution_count": None}, "execution count None"),
         ({"execution_count": 2}, "execution count 2"),
         ({"source": "plots.training(record)"}, "no figure is stored"),
+        ({"source": "q4.show(answer)"}, "no figure is stored"),
         ({"metadata": {"tags": ["raises-exception"]}}, "raises-exception"),
         ({"outputs": [new_output("error", ename="E", evalue="", traceback=[])]}, "raises-exception"),
         ({"outputs": [new_output("stream", name="stderr", text="hm")]}, "stores 'stderr'"),

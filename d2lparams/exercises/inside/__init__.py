@@ -6,11 +6,18 @@ in reach. The names `q1`, `q2`, ... that a learner's cell may use are there, and
 
 
 class _Silent:
-    """Stands for a question while the learner's cells run in the sandbox: it can be called, and says nothing."""
+    """Stands for a question while a learner's cell runs in the sandbox: whatever one does with it, it says nothing."""
 
-    def check(self, *_: object) -> None: ...
+    def __getattr__(self, name: str) -> "_Silent":
+        return self
 
-    hint = solution = show = check
+    def __call__(self, *_: object, **__: object) -> "_Silent":
+        return self
+
+    __getitem__ = __call__
+
+    def __iter__(self) -> "Iterator":  # noqa: F821
+        return iter(())
 
 
 def __getattr__(name: str) -> _Silent:

@@ -5,64 +5,67 @@ what it returns passes through JSON, and is judged elsewhere. The notebook's `ch
 """
 
 import contextlib
+import dis
 import json
 import random
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 
 import torch
-from torch import nn
 
-PROBES: dict[str, Callable] = {}
+from . import asks as asks  # one probe for each question
+from .facts import PROBES, NotAttempted
 
-
-class NotAttempted(Exception):
-    """The answer is still the stub: it returns `...`."""
-
-
-def probe(function: Callable) -> Callable:
-    """Enter a probe under its own name, which is that of its question."""
-    PROBES[function.__name__] = function
-    return function
-
-
-def describe(value: object) -> dict:
-    """Return a value as plain data: its type, and for a tensor its dtype, shape and values, flat and in order."""
-    if value is ...:
-        raise NotAttempted
-    if isinstance(value, torch.Tensor):
-        kind = "Parameter" if isinstance(value, nn.Parameter) else "Tensor"
-        flat = torch.Tensor.tolist(torch.Tensor.detach(value).reshape(-1))
-        return {"type": kind, "dtype": str(value.dtype), "shape": list(value.shape), "values": flat}
-    if isinstance(value, (list, tuple)):
-        return {"type": type(value).__name__, "items": [describe(item) for item in value]}
-    if isinstance(value, dict):
-        return {"type": "dict", "keys": [str(key) for key in value], "items": [describe(v) for v in value.values()]}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"type": type(value).__name__, "value": value}
-    return {"type": type(value).__name__}
+CELL = re.compile(r"^<(?!frozen |string>|__array)|ipykernel_\d+")  # file names of code that was typed, not installed
+PATH = re.compile(r"(?<!\w)(?:[A-Za-z]:)?(?:[/\\][\w.+~-]+){2,}")
 
 
 @contextlib.contextmanager
 def undisturbed(seed: int) -> Iterator[None]:
-    """Seed every generator for the duration, then put back their states, the grad mode and the default dtype."""
+    """Seed every generator and set every switch to its default for the duration, then put all of it back."""
     numpy = sys.modules.get("numpy")
     states = random.getstate(), numpy and numpy.random.get_state()
-    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
-    with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    strict, lenient = torch.are_deterministic_algorithms_enabled(), _warns_only()
+    elsewhere = torch.get_default_device().type != "cpu"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(_cuda()))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(warnings.catch_warnings())
+        if elsewhere:
+            stack.enter_context(torch.device("cpu"))
         try:
+            warnings.simplefilter("ignore")
+            torch.set_default_dtype(torch.float32)
+            if threads > 1:
+                torch.set_num_threads(1)  # everything here is small
             random.seed(seed)
             torch.manual_seed(seed)
             if numpy:
                 numpy.random.seed(seed)
             yield
         finally:
-            torch.set_grad_enabled(grad)
             torch.set_default_dtype(dtype)
+            if not elsewhere and torch.get_default_device().type != "cpu":
+                torch.set_default_device(None)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if torch.are_deterministic_algorithms_enabled() != strict or _warns_only() != lenient:
+                torch.use_deterministic_algorithms(strict, warn_only=lenient)
             random.setstate(states[0])
             if numpy:
                 numpy.random.set_state(states[1])
+
+
+_warns_only = torch.is_deterministic_algorithms_warn_only_enabled
+
+
+def _cuda():
+    return range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
 
 
 def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) -> dict:
@@ -72,28 +75,37 @@ def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) 
     The result's "outcome" is "ran" (with "facts", one entry for each case), "not attempted" or "could not run" (with
     "reason"). Nothing is raised, whatever the answer does.
     """
-    if answer is ... or same_code(answer, stub):
-        return {"outcome": "not attempted"}
     facts = []
-    for seed, inputs in cases:
-        try:
-            with undisturbed(seed), torch.enable_grad():
-                facts.append(json.loads(json.dumps(PROBES[name](answer, **inputs))))
-        except NotAttempted:
+    try:
+        if answer is ... or same_code(answer, stub):
             return {"outcome": "not attempted"}
-        except BaseException as error:
-            return {"outcome": "could not run", "reason": reason(error)}
+        if not isinstance(answer, type) if isinstance(stub, type) else not callable(answer):
+            return {"outcome": "could not run", "reason": _unfit(answer, stub)}
+        for seed, inputs in cases:
+            with undisturbed(seed):
+                facts.append(json.loads(json.dumps(PROBES[name](answer, **inputs))))
+    except NotAttempted:
+        return {"outcome": "not attempted"}
+    except BaseException as error:
+        return {"outcome": "could not run", "reason": reason(error)}
     return {"outcome": "ran", "facts": facts}
 
 
+def _unfit(answer, stub):
+    wanted, came = ("class" if isinstance(stub, type) else "function"), f"a {type(answer).__name__}"
+    return f"a {wanted} was wanted, but {'None' if answer is None else came} came: hand over {stub.__name__} itself"
+
+
 def reason(error: BaseException) -> str:
-    """Return an exception as one line: its type, its text, and the line of the learner's code it left from."""
+    """Return an exception as one line: its type, its text without paths, and the line of the cell that it came from."""
+    name = type(error).__name__
     try:
-        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        text = str(error).strip().splitlines()
     except BaseException:
-        text = type(error).__name__
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<")]
-    return text[:500] + (f" (line {lines[-1]} of the cell)" if lines else "")
+        text = []
+    text = PATH.sub("…", f"{name}: {text[0]}"[:500] if text else name)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if CELL.search(frame.filename)]
+    return text + (f" (line {lines[-1]} of the cell)" if lines else "")
 
 
 def same_code(one: object, other: object) -> bool:
@@ -107,17 +119,4 @@ def _code(thing: object) -> object:
     code = getattr(thing, "__code__", thing)
     if not hasattr(code, "co_consts"):
         return None
-    doc = getattr(thing, "__doc__", None)
-    consts = [_code(c) if hasattr(c, "co_code") else c for c in code.co_consts if c is None or c != doc]
-    return code.co_code, consts, code.co_names
-
-
-@probe
-def q1(answer: Callable, net: nn.Module, X: torch.Tensor, entry: int) -> dict:
-    """The returned tensor, and what the net computes after one entry of it was moved."""
-    weight = answer(net)
-    facts = {"weight": describe(weight)}
-    with torch.no_grad():
-        weight.view(-1)[entry] += 1
-        facts["output"] = describe(net(X))
-    return facts
+    return [(step.opname, _code(step.argval) or step.argval) for step in dis.get_instructions(code)]

@@ -1,0 +1,228 @@
+"""A graded class in nbgrader's formats: the release, and what became of the submissions.
+
+`grading` writes one record for each submission; everything here is made from records, again and again with the same
+result. The folder that holds them is an nbgrader course: the formgrader, manual grading, `nbgrader generate_feedback`
+and `nbgrader export` work on it. What a teacher entered by hand stays.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_output
+from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import capture_log
+from traitlets.config import PyFileConfigLoader
+
+from . import authoring, feedback
+from .bank import PROSE, QUESTIONS
+from .question import NOT_ATTEMPTED, Verdict
+
+TITLES = {question.name: question.title for question in (*QUESTIONS, *PROSE)}
+COURSE, ASSIGNMENT, NOTEBOOK = "d2lparams", "parameters", "6-exercises"
+CONFIG = f'''c = get_config()
+c.CourseDirectory.course_id = "{COURSE}"
+c.ClearSolutions.code_stub = {{"python": {authoring.CODE_STUB!r}}}
+c.ClearSolutions.text_stub = {authoring.TEXT_STUB!r}
+c.CourseDirectory.feedback_directory = "feedback-nbgrader"  # beside feedback/, which `make grade` writes
+# `nbgrader autograde`, and the formgrader's button of that name, would run learners' code with this folder in its
+# reach. The next line makes them refuse; without it they work, for submissions that you trust.
+c.Autograde.sanitize_preprocessors = ["d2lparams.exercises.course.Refuse"]
+'''
+UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
+
+
+class Refuse(NbGraderPreprocessor):
+    """Stands where nbgrader would start a learner's code."""
+
+    def preprocess(self, notebook, resources):
+        raise RuntimeError(
+            "nbgrader would run this submission with the gradebook in its reach: grade with `make grade` instead, or "
+            "remove the line about Autograde from nbgrader_config.py if you trust every submission"
+        )
+
+
+def release(folder: Path) -> Path:
+    """Write an nbgrader course, let nbgrader make the learners' version, and return that notebook's path.
+
+    folder: gets nbgrader_config.py, gradebook.db, source/ (with solutions, for the course's staff) and release/.
+    A changed notebook can be released again until there are submissions; nbgrader then keeps its cells as they are.
+    """
+    config = folder / "nbgrader_config.py"
+    source = folder / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    if not config.exists():
+        config.write_text(CONFIG, encoding="utf-8")
+    _write(source, nbformat.writes(authoring.source_notebook()) + "\n")
+    settings = PyFileConfigLoader(config.name, str(folder)).load_config()
+    settings.CourseDirectory.update(root=str(folder.resolve()), assignment_id=ASSIGNMENT)
+    if not shutil.which("alembic"):  # nbgrader calls it by name, and an environment that isn't activated is on no PATH
+        os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    done = capture_log(GenerateAssignment(coursedir=CourseDirectory(config=settings), config=settings, force=True))
+    if not done["success"]:
+        raise RuntimeError(f"nbgrader cannot release {source}:\n{done['log']}")
+    return folder / "release" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+
+
+def collect(folder: Path) -> Path:
+    """Merge the records in `folder` into scores, gradebook and feedback; return the path of scores.csv.
+
+    folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/.
+    Raises FileNotFoundError if there are no records, RuntimeError if one belongs to other exercises than these.
+    """
+    paths = sorted((folder / "records").glob("*.json"))
+    if not paths:
+        raise FileNotFoundError(f"{folder / 'records'} holds no records: grade submissions into {folder} first")
+    form = release(folder).read_text(encoding="utf-8")
+    rows = []
+    with Gradebook(f"sqlite:///{folder.resolve() / 'gradebook.db'}", COURSE) as gradebook:
+        for path in paths:
+            record = clean(json.loads(path.read_text(encoding="utf-8")))
+            if [*record["questions"], *record["prose"]] != list(TITLES):
+                raise RuntimeError(
+                    f"{path} is of other exercises than these: grade that submission again, or remove it"
+                )
+            graded = folder / "autograded" / path.stem / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+            notebook = filled(nbformat.reads(form, as_version=4), record)
+            marks = enter(gradebook, path.stem, record, changed(graded, notebook))
+            _write(graded, nbformat.writes(notebook) + "\n")
+            _write(folder / "feedback" / f"{path.stem}.html", feedback.page(TITLES, record, marks))
+            rows.append(row(record, marks))
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+    _write(folder / "scores.csv", table.getvalue())
+    return folder / "scores.csv"
+
+
+class Mark(NamedTuple):
+    """What one question earned, by the grader or by hand."""
+
+    points: float
+    most: float
+    pending: bool  # waits for somebody to read it
+    comment: str | None
+
+
+def enter(gradebook: Gradebook, learner: str, record: dict, changed: set[str]) -> dict[str, Mark]:
+    """Enter a record into the gradebook and return the marks, those given by hand among them.
+
+    changed: the questions whose answers are new; a mark given by hand stays, and is shown for review if it is older.
+    """
+    gradebook.update_or_create_student(learner)  # by the name of the learner's files, as nbgrader wants it
+    with gradebook.db.no_autoflush:
+        (notebook,) = gradebook.update_or_create_submission(ASSIGNMENT, learner).notebooks
+    comments = {comment.name: comment for comment in notebook.comments}
+    marks = {}
+    for grade in notebook.grades:
+        name = grade.name.removesuffix("-check")
+        entry = record["questions"].get(name) or record["prose"][name]
+        attempted = entry.get("attempted", entry.get("outcome") != NOT_ATTEMPTED)
+        grade.auto_score = entry.get("points", None if attempted else 0)
+        if grade.manual_score is None:
+            grade.needs_manual_grade = grade.auto_score is None
+        elif name in changed:
+            grade.needs_manual_grade = True
+        comment = comments[name]
+        comment.auto_comment = None if attempted else "No response."
+        points = grade.auto_score if grade.manual_score is None else grade.manual_score
+        marks[name] = Mark(
+            (points or 0) + (grade.extra_credit or 0), entry["max"], grade.needs_manual_grade, comment.manual_comment
+        )
+    gradebook.db.commit()
+    return {name: marks[name] for name in TITLES}
+
+
+def filled(form: NotebookNode, record: dict) -> NotebookNode:
+    """Return the course's notebook with a learner's answers in their cells, and the verdicts as what the checks said.
+
+    Nothing of the learner's but these answers gets in, and none of it as HTML or Markdown that a page would render.
+    """
+    if record["note"]:
+        form.cells.insert(0, new_markdown_cell(inert(record["note"]), id="note"))
+    for cell in form.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if name in record["questions"]:
+            cell.source = record["questions"][name]["answer"] or ""
+        elif name in record["prose"] and record["prose"][name]["attempted"]:
+            cell.source = inert(record["prose"][name]["answer"])
+        elif (entry := record["questions"].get(name.removesuffix("-check"))) is not None:
+            said = Verdict(name.removesuffix("-check"), entry["outcome"], entry["message"])
+            cell.outputs = [new_output("execute_result", {"text/plain": repr(said)})]
+    return form
+
+
+def changed(path: Path, notebook: NotebookNode) -> set[str]:
+    """Return the questions whose answers differ from the notebook that was stored at `path`; all, if none was."""
+
+    def answers(notebook):
+        named = ((cell.metadata.get("nbgrader", {}), cell.source) for cell in notebook.cells)
+        return {data["grade_id"]: source for data, source in named if data.get("solution")}
+
+    before = answers(nbformat.read(path, as_version=4)) if path.exists() else {}
+    return {name for name, source in answers(notebook).items() if before.get(name) != source}
+
+
+def row(record: dict, marks: dict[str, Mark]) -> dict[str, object]:
+    """Return one line of scores.csv: the sum, the points of each question, then how each one ended."""
+    line = {
+        "learner": record["learner"],
+        "points": sum(mark.points for mark in marks.values()),
+        "max": sum(mark.most for mark in marks.values()),
+        "to be read": " ".join(name for name, mark in marks.items() if mark.pending),
+    }
+    line |= {name: mark.points for name, mark in marks.items()}
+    line |= {f"{name} outcome": entry["outcome"] for name, entry in record["questions"].items()}
+    return line | {"note": record["note"] or ""}
+
+
+def harmless(value: object) -> object:
+    """Return a value for a spreadsheet, a string that one would run as a formula with an apostrophe before it."""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return f"{value:g}"
+
+
+def inert(text: str) -> str:
+    """Return text as Markdown that shows it letter by letter: in a fence longer than any run of backticks in it.
+
+    >>> print(inert("<script>```"))
+    ````text
+    <script>```
+    ````
+    """
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def clean(value: object) -> object:
+    """Return plain data with every string free of control characters and of what UTF-8 cannot hold.
+
+    >>> clean({"a": ["1\\x1b[2J", "\\ud800"]})
+    {'a': ['1�[2J', '�']}
+    """
+    if isinstance(value, dict):
+        return {key: clean(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [clean(entry) for entry in value]
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / ".part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,74 @@
+"""One page of feedback for one learner: plain HTML in one file, without scripts, that loads nothing.
+
+What the learner wrote is escaped by the template engine, wherever it stands, and the page's own policy forbids scripts
+and every request.
+"""
+
+from jinja2 import Environment, StrictUndefined
+
+TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Exercises: {{ learner }}</title>
+<style>
+:root { color-scheme: light dark; --good: #00684c; --bad: #a84300; --rest: #5b6670; --line: #c8ccd0; --code: #f4f5f6 }
+@media (prefers-color-scheme: dark) {
+  :root { --good: #3fc59f; --bad: #f59a5a; --rest: #a9b2ba; --line: #4a5056; --code: #24282b }
+}
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2 { line-height: 1.2; overflow-wrap: anywhere; unicode-bidi: isolate }
+h2 { font-size: 1.1rem; margin: 0 }
+section { border-top: 1px solid var(--line); padding: 1rem 0 }
+header.of { display: flex; gap: 1rem; justify-content: space-between; align-items: baseline }
+.points { white-space: nowrap; font-variant-numeric: tabular-nums }
+.outcome { font-weight: 600; margin: .3rem 0; color: var(--rest) }
+.correct { color: var(--good) } .incorrect, .could { color: var(--bad) }
+pre { background: var(--code); padding: .7rem; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere;
+      unicode-bidi: isolate; margin: .5rem 0 }
+pre.says { background: none; border-left: 3px solid var(--line); font-family: inherit }
+</style>
+</head>
+<body>
+<h1>Exercises: {{ learner }}</h1>
+<p><strong>{{ "%g"|format(points) }} of {{ "%g"|format(most) }} points</strong>
+{%- if pending %}; {{ pending|join(", ") }} still to be read{% endif %}.</p>
+{% if note %}<pre class="says">{{ note }}</pre>{% endif %}
+{% for name, title, outcome, message, answer, mark in questions %}
+<section id="{{ name }}">
+<header class="of"><h2>{{ name }} {{ title }}</h2>
+<span class="points">{{ "%g"|format(mark.points) }} of {{ "%g"|format(mark.most) }}</span></header>
+<p class="outcome {{ outcome }}">{{ outcome }}</p>
+{% if message %}<pre class="says">{{ message }}</pre>{% endif %}
+{% if mark.comment %}<p>Comment:</p><pre class="says">{{ mark.comment }}</pre>{% endif %}
+{% if answer %}<details{% if outcome != "correct" %} open{% endif %}><summary>Your answer</summary>
+<pre>{{ answer }}</pre></details>{% endif %}
+</section>
+{% endfor %}
+</body>
+</html>
+"""
+_PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(TEMPLATE)
+
+
+def page(titles: dict[str, str], record: dict, marks: dict) -> str:
+    """Return the page as HTML.
+
+    titles: of the questions, in their order; record: as `grading` wrote it; marks: `course.Mark`s by question.
+    """
+    questions = []
+    for name, title in titles.items():
+        entry, mark = record["questions"].get(name) or record["prose"][name], marks[name]
+        read = "waits to be read" if mark.pending else "read" if entry.get("attempted") else "not attempted"
+        outcome = entry.get("outcome", read)
+        questions.append((name, title, outcome, entry.get("message"), entry["answer"], mark))
+    return _PAGE.render(
+        learner=record["learner"],
+        note=record["note"],
+        questions=questions,
+        points=sum(mark.points for mark in marks.values()),
+        most=sum(mark.most for mark in marks.values()),
+        pending=[name for name, mark in marks.items() if mark.pending],
+    )

@@ -1,0 +1,54 @@
+"""Turn what an answer returned into plain data, which passes through JSON and is judged elsewhere."""
+
+import numbers
+from collections.abc import Callable, KeysView
+
+import torch
+from torch import nn
+
+LARGEST = 100_000  # entries of a tensor or a collection that are worth describing: every exercise needs far fewer
+
+PROBES: dict[str, Callable] = {}
+
+
+class NotAttempted(Exception):
+    """The answer is still the stub: it returns `...`."""
+
+
+def probe(function: Callable) -> Callable:
+    """Enter a probe under its own name, which is that of its question."""
+    PROBES[function.__name__] = function
+    return function
+
+
+def describe(value: object) -> dict:
+    """Return a value as plain data: its type, and for a tensor its dtype, shape and values, flat and in order.
+
+    Raises NotAttempted if it is `...`, or holds it.
+    """
+    if value is ...:
+        raise NotAttempted
+    if isinstance(value, torch.Tensor):
+        kind = "Parameter" if isinstance(value, nn.Parameter) else "Tensor"
+        fact = {"type": kind, "dtype": str(value.dtype), "shape": list(value.shape), "values": None}
+        if value.numel() <= LARGEST and not value.is_complex():
+            dense = torch.Tensor.detach(value).to_dense()
+            fact["values"] = torch.Tensor.tolist(dense.reshape(-1))
+        return fact
+    if value is None or isinstance(value, (bool, str)):
+        return {"type": type(value).__name__, "value": value}
+    if isinstance(value, numbers.Integral):  # numpy's integers, too
+        return {"type": "int", "value": int(value)}
+    if isinstance(value, numbers.Real):
+        return {"type": "float", "value": float(value)}
+    if isinstance(value, dict):
+        return {"type": "dict", "keys": [str(k) for k in value], "items": [describe(v) for v in value.values()]}
+    if isinstance(value, (list, tuple, set, frozenset, KeysView)):
+        items = list(value)[:LARGEST]
+        return {"type": _collection(value), "items": [describe(item) for item in items]}
+    return {"type": type(value).__name__}
+
+
+def _collection(value):
+    kinds = {list: "list", tuple: "tuple", set: "set", frozenset: "set", KeysView: "list"}
+    return next(name for kind, name in kinds.items() if isinstance(value, kind))

@@ -1,0 +1,275 @@
+"""The process in the sandbox: it loads torch once, then forks for every answer, and watches over the fork.
+
+It runs no learner's code and reads nothing of any submission, so that its memory, of which every fork has a copy, holds
+nothing that a learner must not see: the fork itself reads its request, and what the fork writes passes by unread. The
+fork locks itself in (see `jail`), runs the learner's cells, and writes what the probe saw, as JSON text.
+
+Started as `python worker.py SETTINGS`, JSON text that `sandbox` makes. A request arrives on standard input; on
+standard output goes one line for each, which says how it ended and how long the result is; the result itself goes to
+the pipe that the settings name.
+"""
+
+import builtins
+import contextlib
+import importlib
+import importlib.util
+import io
+import json
+import linecache
+import os
+import pickle
+import select
+import signal
+import struct
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+
+CHUNK = 1 << 16
+WATCH = 0.05  # seconds between two looks at time and memory
+FOREIGN = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile", "file"}
+
+
+def main(settings: dict) -> None:
+    control = os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)  # what a package prints when it is imported is no message to the grader
+    walls = settings["walls"]
+    sys.path[:0] = settings["path"]
+    preload()
+    os.dup2(nowhere, 2)
+    home = os.open("/proc/self/ns/pid", os.O_RDONLY) if walls else None
+    settings["own"] = _field("self", "statm", 1) * os.sysconf("SC_PAGESIZE") if walls else 0
+    print(json.dumps({"ready": os.getpid()}), file=control, flush=True)
+    while select.select([0], [], [])[0] and (length := os.read(0, 8)):
+        result, write_end = os.pipe()
+        if walls:
+            jail.new_pid_namespace()
+        child = os.fork()
+        if child == 0:
+            try:
+                serve(struct.unpack("<Q", length)[0], write_end, settings)
+            finally:
+                os._exit(1)
+        os.close(write_end)
+        if walls:
+            jail.own_pid_namespace(home)
+        print(json.dumps(watch(child, result, settings)), file=control, flush=True)
+        os.close(result)
+    os._exit(0)  # there is nothing to tidy up, and torch would take its time
+
+
+def preload() -> None:
+    """Import what answers need, so that no fork has to: torch takes a second, an optimizer's first step another."""
+    global jail, probes, torch
+    import gc
+
+    import torch
+
+    from d2lparams.exercises.inside import jail, probes
+
+    for name in ("IPython.core.inputtransformer2", "matplotlib.pyplot", "d2l.torch"):
+        if importlib.util.find_spec(name.split(".")[0]):
+            importlib.import_module(name)
+    sys.modules["d2lparams.exercises"] = sys.modules["d2lparams.exercises.inside"]  # it is, in the sandbox
+    torch.set_num_threads(1)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.ones(1)  # by hand: a backward pass starts threads, which a fork doesn't have
+    torch.optim.SGD([weight], lr=0.1).step()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would touch, and so copy, every page
+
+
+def watch(child: int, result: int, settings: dict) -> dict:
+    """Pass the child's result on until it ends or breaks a limit, then end all that it started.
+
+    Returns "end" ("exited", "time", "memory" or "output"), "status" (as subprocess has it) and "size" of the result.
+    """
+    now, size, end = time.monotonic(), 0, "exited"
+    deadline, look = now + settings["seconds"], now + WATCH
+    most = settings["memory"] + settings["own"]
+    open_, gone = True, 0
+    while not gone:
+        if not open_:
+            time.sleep(0.001)
+        elif select.select([result], [], [], WATCH)[0]:
+            passed = _pass_on(result, settings["data"])
+            size, open_ = size + passed, passed > 0
+        gone, status = os.waitpid(child, os.WNOHANG)
+        if gone:
+            break
+        if size > settings["result"]:
+            end = "output"
+        elif time.monotonic() > deadline:
+            end = "time"
+        elif settings["walls"] and time.monotonic() > look:
+            end = "memory" if _memory(most) > most else end
+            look = time.monotonic() + WATCH
+        if end != "exited":
+            os.kill(child, signal.SIGKILL)  # the first of its namespace: the kernel ends all the others before it
+            _, status = os.waitpid(child, 0)
+            break
+    if not settings["walls"]:
+        _end_group(child)
+    os.set_blocking(result, False)
+    while open_ and end == "exited" and size <= settings["result"]:
+        passed = _pass_on(result, settings["data"])
+        size, open_ = size + passed, passed > 0
+    if size > settings["result"]:
+        end = "output"
+    return {"end": end, "status": os.waitstatus_to_exitcode(status), "size": size}
+
+
+def _pass_on(source: int, sink: int) -> int:
+    """Move what waits in one pipe to another, and return how many bytes that was; 0 at its end, or if none wait."""
+    try:
+        if hasattr(os, "splice"):
+            return os.splice(source, sink, CHUNK)  # never through this process's own memory
+        return os.write(sink, os.read(source, CHUNK))
+    except BlockingIOError:
+        return 0
+
+
+def _memory(limit: int) -> int:
+    """Return the bytes that the processes of an answer take up; or, where it is below `limit`, an upper bound."""
+    processes = [p for p in os.listdir("/proc") if p.isdigit() and int(p) not in (1, os.getpid())]  # 1: bubblewrap
+    resident = sum(_field(p, "statm", 1) for p in processes) * os.sysconf("SC_PAGESIZE")
+    if resident <= limit:  # which counts a page once for each process that shares it
+        return resident
+    return sum(_field(p, "smaps_rollup", b"Pss:") + _field(p, "smaps_rollup", b"SwapPss:") for p in processes) * 1024
+
+
+def _field(process: str, file: str, after: int | bytes) -> int:
+    """Return one number of /proc/<process>/<file>, by its place or by the word before it; 0 if the process is gone."""
+    try:
+        with open(f"/proc/{process}/{file}", "rb") as stream:
+            words = stream.read().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    place = after if isinstance(after, int) else words.index(after) + 1 if after in words else None
+    return int(words[place]) if words and place is not None else 0
+
+
+def _end_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # all gone already
+        return
+
+
+def serve(length: int, result: int, settings: dict) -> None:
+    """Read a request, lock the door, run it, and write the outcome to the pipe."""
+    request = b""
+    while len(request) < length:
+        request += os.read(0, length - len(request))
+    request = pickle.loads(request)  # made by the grader: what a learner wrote is in it as text
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for handle in (0, 1, 2):
+        os.dup2(nowhere, handle)
+    if result != 3:
+        os.dup2(result, 3)
+    try:
+        if settings["walls"]:
+            jail.lock(settings["seconds"], settings["memory"])
+        else:
+            os.setsid()
+        os.closerange(4, 1024)
+        for module in (os, torch, jail):
+            open(module.__file__).close()
+    except OSError as error:
+        outcome = {"locked": str(error)}
+    else:
+        outcome = run(request) if request else {"locked": True}
+    text = json.dumps(outcome).encode()
+    while text:
+        text = text[os.write(3, text) :]
+    os._exit(0)
+
+
+def run(request: dict) -> dict:
+    """Run the learner's cells and then the probe; return what `probes.run` does, and a "renamed" if it was needed.
+
+    request: "question", "name" (that the answer should define), "stub" and "source" (of the answer), "cells" (to run
+    before it, whether they fail or not), "setup" (the course's own first cell), "questions" (every question's name),
+    "cases" (packed), "seconds" (the limit).
+    """
+    cases = torch.load(io.BytesIO(request["cases"]), weights_only=False)
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    space = vars(main)
+    exec(request["setup"], space)
+    for question in request["questions"]:
+        exec(f"from d2lparams.exercises import {question}", space)
+    stub = dict(space)
+    exec(request["stub"], stub)
+    builtins.get_ipython, builtins.display = lambda: Shell(space), lambda *things, **options: None
+    until = time.monotonic() + request["seconds"] / 2
+    for number, cell in enumerate(request["cells"], 1):
+        with contextlib.suppress(BaseException), _at_most(min(request["seconds"] / 10, until - time.monotonic())):
+            execute(cell, f"cell {number}", space)
+    there, made = set(space), None
+    try:
+        execute(request["source"], "<answer>", space)
+        if request["name"] not in space:
+            new = [name for name in space if name not in there and _own(space[name])]
+            if len(new) != 1:
+                raise NameError(f"the cell defines no {request['name']}")
+            made = new[0]
+    except BaseException as error:
+        return {"outcome": "could not run", "reason": probes.reason(error)}
+    outcome = probes.run(request["question"], space[made or request["name"]], stub[request["name"]], cases)
+    return outcome | {"renamed": made} if made else outcome
+
+
+def _own(thing: object) -> bool:
+    return isinstance(thing, (type, types.FunctionType)) and thing.__module__ == "__main__"
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in a computation that takes longer. It may catch that: the watch outside is what counts."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def execute(source: str, file: str, space: dict) -> None:
+    """Run a cell as a notebook would. Magics and shell commands do nothing, except those that run Python."""
+    try:
+        code = compile(source, file, "exec")
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        source = TransformerManager().transform_cell(source)
+        code = compile(source, file, "exec")
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # for inspect.getsource
+    exec(code, space)
+
+
+class Shell:
+    """What `get_ipython()` returns here: every method can be called, and next to none does anything."""
+
+    def __init__(self, space: dict) -> None:
+        self.space = space
+
+    def __getattr__(self, name: str) -> Callable:
+        return lambda *arguments, **options: None
+
+    def run_line_magic(self, name: str, line: str, *_: object) -> None:
+        if name in ("time", "timeit", "prun"):
+            execute(line.strip(), "<answer>", self.space)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        if name not in FOREIGN:
+            execute(cell, "<answer>", self.space)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

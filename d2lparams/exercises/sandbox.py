@@ -1,0 +1,254 @@
+"""The trusted side of the sandbox: start it, send it one answer at a time, and take back no more than bytes.
+
+Two walls stand between a learner's code and everything else. Bubblewrap is the first: the worker in it (`inside/`)
+sees the system's libraries, Python and its packages, all of it read-only, and no network, no home, no submission, no
+gradebook, and of the exercises `inside/` alone. The second is the one that each answer runs behind: `inside/jail.py`.
+"""
+
+import contextlib
+import json
+import os
+import pickle
+import platform
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+MACHINES = ("x86_64", "aarch64")  # whose system calls `inside/jail.py` knows
+PACKAGE = Path(__file__).resolve().parent.parent
+SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/etc/ld.so.cache")
+ABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "SYS_PTRACE")  # for the worker: to lock its forks in
+TRUST = "or, if you trust every learner with this machine and its files, grade with --trust-submissions"
+START, SLACK = 120, 10  # seconds: for the worker to load torch; for the worker to enforce a limit before we do
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one answer may take: wall-clock seconds, bytes of memory in all its processes, bytes of result."""
+
+    seconds: float = 20
+    memory: int = 2 << 30
+    result: int = 4 << 20
+
+
+class NoSandbox(RuntimeError):
+    """No sandbox can be had on this machine; the message says what is missing, and how to get it."""
+
+
+class Reply(NamedTuple):
+    """How an answer's process ended, and the bytes that it left, which are a stranger's.
+
+    end: "exited", "time", "memory", "output", or "lost" if the whole sandbox had to be ended; status: as in subprocess.
+    """
+
+    end: str
+    status: int
+    result: bytes
+
+
+class Sandbox:
+    """A worker behind bubblewrap; use it in a `with`, in one thread: it ends with the thread that started it.
+
+    limits: of each answer. walls: False runs the worker in the open, for learners that you trust as you trust yourself.
+    """
+
+    def __init__(self, limits: Limits | None = None, walls: bool = True) -> None:
+        self.limits, self.walls = limits or Limits(), walls
+        self._process = self._results = None
+
+    def __enter__(self) -> "Sandbox":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def run(self, request: dict | None) -> Reply:
+        """Have a request answered, see `inside.worker.run`, and return what became of it."""
+        self.start()
+        body = pickle.dumps(request)
+        reply = None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(struct.pack("<Q", len(body)) + body)
+            reply = self._reply(time.monotonic() + self.limits.seconds + SLACK)
+        if reply is None:
+            self._stop()
+        return reply or Reply("lost", 0, b"")
+
+    def start(self) -> None:
+        """Start the worker, unless it runs. Raises NoSandbox if it can't."""
+        if self._process is not None:
+            return
+        if self.walls and (lack := missing()):
+            raise NoSandbox(lack)
+        self._results, sink = os.pipe()
+        settings = {"walls": self.walls, "data": sink, **vars(self.limits)}
+        with tempfile.TemporaryFile() as errors:
+            self._process = subprocess.Popen(
+                _behind_a_wall(settings) if self.walls else _in_the_open(settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                pass_fds=[sink],
+                bufsize=0,
+                env={} if self.walls else None,
+            )
+            os.close(sink)
+            ready = self._line(time.monotonic() + START)
+            if ready:
+                reply = self.run(None)
+                locked = reply.result == b'{"locked": true}'
+                trouble = "" if locked else f"{reply.end}: {reply.result.decode(errors='replace')}"
+            else:
+                errors.seek(0)
+                trouble = errors.read()[-2000:].decode(errors="replace") or f"nothing came back in {START} s"
+        if trouble:
+            self._stop()
+            raise NoSandbox(_advice(trouble) if self.walls else f"the worker does not start: {trouble}")
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        with self._process as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.stdin.close()  # on which an idle worker ends itself
+                process.wait(0.5)
+            process.kill()
+            while select.select([self._results], [], [], SLACK)[0] and os.read(self._results, 1 << 16):
+                continue  # until the last one that could write is gone
+        os.close(self._results)
+        self._process = self._results = None
+
+    def _line(self, deadline: float) -> bytes | None:
+        """Return the worker's next line, or None if it ended or is too late; what comes as a result is kept."""
+        line, self._kept = b"", bytearray()
+        control = self._process.stdout.fileno()
+        while not line.endswith(b"\n"):
+            ready = select.select([control, self._results], [], [], max(deadline - time.monotonic(), 0))[0]
+            if self._results in ready:
+                self._kept += os.read(self._results, 1 << 20)
+            if control in ready and not (part := os.read(control, 4096)):
+                return None
+            elif control in ready:
+                line += part
+            if not ready:
+                return None
+        return line
+
+    def _reply(self, deadline: float) -> Reply | None:
+        line = self._line(deadline)
+        if line is None:
+            return None
+        said = json.loads(line)
+        while len(self._kept) < said["size"]:
+            self._kept += os.read(self._results, 1 << 20)
+        return Reply(said["end"], said["status"], bytes(self._kept[: self.limits.result]))
+
+
+def missing() -> str | None:
+    """Return what this machine lacks for a sandbox and how to get it, or None."""
+    if platform.system() != "Linux" or platform.machine() not in MACHINES:
+        return (
+            f"submissions are graded in a sandbox that needs Linux on {' or '.join(MACHINES)}, but this is "
+            f"{platform.system()} on {platform.machine()}: grade in a virtual machine; {TRUST}"
+        )
+    if not shutil.which("bwrap"):
+        return (
+            "submissions are graded in a sandbox that needs bubblewrap, but there is no `bwrap` on the PATH: install "
+            f"it (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); {TRUST}"
+        )
+    return None
+
+
+def _advice(trouble: str) -> str:
+    advice = (
+        "allow user namespaces (Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; in Docker: "
+        "--privileged), or grade as root"
+    )
+    if "/site/" in trouble or "/python/" in trouble or "/course/" in trouble:
+        advice = f"let all users read what root installed: chmod -R go+rX {sys.prefix} {sys.base_prefix} {PACKAGE}"
+    return f"bubblewrap is there, but the sandbox does not start: {trouble.strip()}\n{advice}; {TRUST}"
+
+
+def _behind_a_wall(settings: dict) -> list[str]:
+    """Return the command that starts the worker in bubblewrap.
+
+    Everything has the same place inside wherever it lies outside, be that a home that only its owner may enter, or
+    /tmp: Python at /python, its packages at /site/0 and on, this package at /course. These folders come first: one that
+    bubblewrap makes on the way to a bind inherits the rights of what lies outside, those of a closed home for example.
+    """
+    python = Path(os.path.realpath(sys.executable))
+    folders = ("/course", "/dev", "/etc", "/python/bin", "/site", "/sys/devices/system", "/usr")
+    binds = [word for folder in folders for word in ("--dir", folder)]
+    for path in (*SYSTEM, "/sys/devices/system/cpu"):  # from which torch learns what the processor can do
+        if os.path.islink(path):
+            binds += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            binds += ["--ro-bind", path, path]
+    trees = {f"/site/{number}": site for number, site in enumerate(_sites())}
+    trees |= {f"/python/{name}": Path(sys.base_prefix, name) for name in ("lib", "lib64")}
+    for inside, outside in trees.items():
+        if outside.exists():
+            binds += ["--ro-bind", str(outside), inside]
+    binds += ["--ro-bind", str(python), f"/python/bin/{python.name}", "--ro-bind", str(PACKAGE), "/course/d2lparams"]
+    for inside, outside in [*trees.items(), ("/usr/lib", Path("/usr/lib"))]:
+        for pattern in ("", "python3*/site-packages/", "python3*/dist-packages/"):
+            for copy in outside.glob(f"{pattern}d2lparams/exercises"):  # solutions that are installed a second time
+                place = f"{inside}/{copy.relative_to(outside)}"
+                binds += ["--tmpfs", place, "--remount-ro", place]
+    exercises = "/course/d2lparams/exercises"
+    binds += ["--tmpfs", exercises]
+    binds += ["--ro-bind", str(PACKAGE / "exercises/inside/__init__.py"), f"{exercises}/__init__.py"]
+    binds += ["--ro-bind", str(PACKAGE / "exercises/inside"), f"{exercises}/inside", "--remount-ro", exercises]
+    for device in ("null", "zero", "full", "random", "urandom"):
+        binds += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    binds += ["--dir", "/dev/shm", "--proc", "/proc", "--size", str(64 << 20), "--tmpfs", "/tmp", "--remount-ro", "/"]
+    environment = {
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "USER": "learner",
+        "PATH": "/python/bin",
+        "LANG": "C.UTF-8",
+        "LD_LIBRARY_PATH": "/python/lib",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+    }
+    namespaces = ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    if os.geteuid() != 0:
+        namespaces += ["--unshare-user"]  # in which we may do to our own processes what only root may do elsewhere
+    settings = settings | {"path": ["/course", *(place for place in trees if place.startswith("/site/"))]}
+    return [
+        *(
+            shutil.which("bwrap"),
+            *namespaces,
+            "--die-with-parent",
+            "--new-session",
+            "--hostname",
+            "sandbox",
+            "--clearenv",
+        ),
+        *("--cap-drop", "ALL", *(word for name in ABILITIES for word in ("--cap-add", f"CAP_{name}"))),
+        *(word for name, value in environment.items() for word in ("--setenv", name, value)),
+        *(*binds, "--chdir", "/tmp", f"/python/bin/{python.name}", "-I", "-S", "-B"),
+        *(f"{exercises}/inside/worker.py", json.dumps(settings)),
+    ]
+
+
+def _in_the_open(settings: dict) -> list[str]:
+    settings = settings | {"path": [str(PACKAGE.parent), *map(str, _sites())]}
+    return [sys.executable, "-I", "-B", str(PACKAGE / "exercises/inside/worker.py"), json.dumps(settings)]
+
+
+def _sites() -> list[Path]:
+    """The folders of installed packages. No other entry of sys.path: it could be the course's own folder."""
+    sites = [Path(path) for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    return list(dict.fromkeys([*sites, Path(torch.__file__).parent.parent]))

@@ -7,11 +7,13 @@ The core needs torch alone, and works on any `nn.Module`:
     sharing        find, prove, make and undo ties
     uses           a shared parameter's gradient, split by place of use
     tracking       weights, gradients and updates, watched while any loop trains
+    starts, ways   what the interactive figures show: a deep net's first pass, small nets that share
 
 The chapter's other rooms are loaded when their names are first used:
 
     data           Fashion-MNIST in memory, for d2l's Trainer (d2l, torchvision)
     plots          figures of what was recorded (matplotlib)
+    widgets        interactive figures (ipywidgets)
 
 Importing d2lparams also makes `from d2l import torch as d2l` work beside a CPU-only torch: see `compat`.
 """
@@ -25,7 +27,7 @@ from .sharing import tie, ties, untie
 from .tracking import Record, track
 from .uses import gradient_by_use
 
-_LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots"}  # name -> the module that is loaded for it
+_LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots", "widgets": "widgets"}  # name -> the module that is loaded for it
 
 __all__ = [
     "FashionMNIST",
@@ -44,6 +46,7 @@ __all__ = [
     "ties",
     "track",
     "untie",
+    "widgets",
 ]
 
 

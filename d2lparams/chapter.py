@@ -47,9 +47,16 @@ async def _with_clock(work, bar):
 
 
 def plain(notebook):
-    """Remove what differs from machine to machine, though no cell's output does."""
+    """Remove what differs from machine to machine, though no cell's output does.
+
+    A widget's view is one: without its kernel it is an error where a picture should be, so its picture alone stays.
+    """
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def _tagged(notebook, tag, kind):

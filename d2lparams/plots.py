@@ -72,16 +72,23 @@ def panels(number=1, width=3.4, height=2.6, **options):
         1, number, figsize=(width * number, height), layout="constrained", facecolor="white", squeeze=False, **options
     )
     for axis in axes[0]:
-        _dress(axis)
+        dress(axis)
     return figure, list(axes[0])
 
 
-def _dress(axis):
+def dress(axis):
+    """Give an axis the house's look: no frame above and on the right, a faint grid, small letters; return it.
+
+    >>> from matplotlib.figure import Figure
+    >>> dress(Figure().subplots()).spines["top"].get_visible()
+    False
+    """
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.3)
     for label in (axis.xaxis.label, axis.yaxis.label):
         label.set_size(9)
     axis.tick_params(labelsize=8)
+    return axis
 
 
 class Board:
@@ -139,7 +146,7 @@ class Board:
             self._lines = {}
             for name, axis in self._panels.items():
                 axis.set(xlabel=self.xlabel, ylabel=name, xlim=self.xlim)
-                _dress(axis)
+                dress(axis)
             plt.close(self._figure)  # or the notebook would show it a second time
         for i, (label, points) in enumerate(self.data.items()):
             axis = self._panels["accuracy" if "acc" in label else "loss"]

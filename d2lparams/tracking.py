@@ -132,9 +132,10 @@ class Record:
     def uses(self, name):
         """Return a pandas table of the gradient of each use of the parameter `name`: a row per recorded step.
 
-        Columns: (norm, place) for ‖g‖ of each use; (share, place) for the part of the sum that points along the sum,
-        shares add up to 1; (cosine, "a, b") for each two places; (check, error) for ‖Σ uses − .grad‖ / ‖.grad‖ as
-        backward left it, which is rounding unless a gradient came from outside `forward` (a penalty in the loss).
+        Columns: (norm, place) for ‖g‖ of each use; (sum, norm) for that of their sum; (share, place) for the part of
+        the sum that points along the sum, shares add up to 1; (cosine, "a, b") for each two places; (check, error) for
+        ‖Σ uses − .grad‖ / ‖.grad‖ as backward left it, which is rounding unless a gradient came from outside `forward`
+        (a penalty in the loss).
         Raises KeyError if the gradient of `name` was not split.
         """
         import pandas as pd
@@ -149,6 +150,7 @@ class Record:
             gram = torch.stack([g for _, g, _ in entries]).double().cpu()
             norm = gram.diagonal(dim1=1, dim2=2).sqrt()
             columns = {("norm", place): norm[:, i] for i, place in enumerate(places)}
+            columns["sum", "norm"] = gram.sum((1, 2)).clamp_min(0).sqrt()
             share = gram.sum(2) / gram.sum((1, 2))[:, None]
             columns |= {("share", place): share[:, i] for i, place in enumerate(places)}
             for i, a in enumerate(places):

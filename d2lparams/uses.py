@@ -6,6 +6,7 @@ view's node is that use's gradient. Nothing is computed twice, no layer is chang
 Parameter counts, not only those that layers of a known type call.
 """
 
+import threading
 from collections import Counter
 
 import torch
@@ -54,14 +55,17 @@ class Uses(TorchFunctionMode):
         if not self._running:
             if module is not self.net or not torch.is_grad_enabled():
                 return
+            self._thread = threading.get_ident()
             self._calls, self._counts = Counter(), Counter()
             self.__enter__()
+        elif threading.get_ident() != self._thread:  # somebody else's net, such as an interactive figure's
+            return
         paths = self.paths.get(id(module), self._running[-1:])
         self._running.append(paths[min(self._calls[id(module)], len(paths) - 1)])
         self._calls[id(module)] += 1
 
     def _leave(self, module, args, output):
-        if self._running:
+        if self._running and threading.get_ident() == self._thread:
             self._running.pop()
             if not self._running:
                 self.__exit__(None, None, None)

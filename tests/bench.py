@@ -1,8 +1,10 @@
 """What an epoch costs: `make bench`. Everything is timed in one run, in turn, inside a Jupyter kernel, as learners do.
 
 The net, batches and evaluation are those of notebook 5; the machine's noise is why ratios are medians over rounds.
+Then, in Chromium: how long it takes from a slider's move until the picture is painted.
 """
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -161,7 +163,37 @@ def main():
         print(f"{name:45}{statistics.median(times):8.2f}{ratio(name, bare):10.2f}{ratio(name, stock):10.2f}")
     print(f"\ntracking costs {ratio(tracked, plain) - 1:+.1%} at its default setting (wanted: at most 5%)")
     print(f"import d2lparams costs {import_cost() * 1000:.0f} ms over import torch (wanted: at most 50 ms)")
+    monitored(data)
     tables()
+
+
+def monitored(data, rounds=3, epochs=10):
+    """Print what the monitor costs over the same tracked training without it, at its default rate."""
+    import torch
+    from torch.nn import functional as F
+
+    import d2lparams
+
+    def train(watch):
+        net = shared_mlp().to(data.device)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+        started = time.perf_counter()
+        with d2lparams.track(net) as record, watch(record):
+            for _ in range(epochs):
+                for X, y in data.train_dataloader():
+                    loss = F.cross_entropy(net(X), y)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+        return time.perf_counter() - started
+
+    ratios = []
+    for _ in range(rounds):
+        alone, watched = train(contextlib.nullcontext), train(d2lparams.widgets.monitor)
+        ratios.append(watched / alone)
+        print(f"monitor: {alone:.1f} s tracked, {watched:.1f} s with the monitor", file=sys.stderr)
+    cost = statistics.median(ratios) - 1
+    print(f"the monitor costs {cost:+.1%} over the same tracked training without it (wanted: at most 5%)")
 
 
 def tables():
@@ -215,5 +247,66 @@ def in_a_kernel():
     return 0 if reply["content"]["status"] == "ok" else 1
 
 
+EXPLORER = "from d2lparams import widgets\n\nwidgets.init_explorer()"
+NAIVE = """
+import ipywidgets
+import matplotlib.pyplot as plt
+from d2lparams.starts import first_pass
+
+def draw(gain):
+    figure, axes = plt.subplots(1, 4, figsize=(9.6, 3.4), layout="constrained")
+    start = first_pass(gain=gain)
+    for axis, (kind, stds) in zip(axes, start.stds.items()):
+        for tensor in getattr(start, kind):
+            axis.hist(tensor.flatten().numpy(), bins=65, alpha=0.5)
+        axes[3].semilogy(stds)
+    plt.show()
+
+gain = ipywidgets.FloatLogSlider(description="gain", value=1, min=-1, max=1, step=0.02)
+ipywidgets.VBox([gain, ipywidgets.interactive_output(draw, {"gain": gain})])
+"""
+PAINTED = """() => {
+  window.times = [];
+  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+  document.addEventListener('load', event => {
+    if (event.target.tagName !== 'IMG' || !window.pressed) return;
+    const pressed = window.pressed;
+    window.pressed = 0;
+    requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - pressed)));
+  }, true); }"""
+
+
+def in_a_browser(moves=60):
+    """Print the milliseconds from a key on the gain slider to painted pixels: 4 hidden layers of 65,536 weights."""
+    import lab
+    import nbformat
+
+    if not lab.CHROMIUM:
+        print("\nno Chromium, so no slider was timed: apt-get install chromium")
+        return
+    print(f"\n{'from slider to painted pixels, ms':45}{'median':>8}{'p90':>10}")
+    for name, source in (("the init explorer", EXPLORER), ("interactive_output, a new figure for each", NAIVE)):
+        cells = [nbformat.v4.new_code_cell(source)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+        with tempfile.TemporaryDirectory() as folder:
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), Path(folder) / "bench.ipynb")
+            with lab.server(folder) as address, lab.browser() as chromium:
+                notebook = lab.Notebook(chromium, address, "bench.ipynb")
+                notebook.run_all(60)
+                page, handle = notebook.page, notebook.page.locator(".noUi-handle").first
+                page.locator(".jp-OutputArea-output img").first.wait_for()
+                page.evaluate(PAINTED)
+                handle.focus()
+                for move in range(moves + 5):
+                    page.keyboard.press("ArrowRight" if move // 20 % 2 == 0 else "ArrowLeft")
+                    page.wait_for_function("n => window.times.length > n", arg=move, timeout=10_000)
+                    page.wait_for_timeout(50)
+                times = sorted(page.evaluate("window.times")[5:])
+                notebook.close()
+        print(f"{name:45}{statistics.median(times):8.0f}{times[int(0.9 * len(times))]:10.0f}", flush=True)
+
+
 if __name__ == "__main__":
-    sys.exit(in_a_kernel())
+    failed = in_a_kernel()
+    in_a_browser()
+    sys.exit(failed)

@@ -145,6 +145,7 @@ def test_uses_are_summed_over_micro_batches_and_checked_before_clipping():
     assert record.frame()["grad_norm"].max() < 1.1e-3
     a, b, cosine = table.iloc[-1][[("norm", "2"), ("norm", "5"), ("cosine", "2, 5")]]
     assert (a * a + b * b + 2 * a * b * cosine) ** 0.5 == pytest.approx(total, rel=1e-5)
+    assert table["sum", "norm"].iloc[-1] == pytest.approx(total, rel=1e-5)
 
 
 def test_a_gradient_from_outside_forward_shows_in_the_check():

@@ -1,5 +1,7 @@
 """A gradient split by use, held against autograd on nets that share nothing, and against hand-made sums."""
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -186,3 +188,32 @@ def test_a_loss_that_is_none_is_refused(loss, message):
     net = shared_mlp()
     with pytest.raises(ValueError, match=message):
         gradient_by_use(net, lambda: loss(net))
+
+
+def test_a_net_that_runs_in_another_thread_is_not_mistaken_for_a_part():
+    inside, leave = threading.Event(), threading.Event()
+
+    class Wait(nn.Module):
+        def forward(self, X):
+            inside.set()
+            leave.wait(10)
+
+    class Start(nn.Module):
+        def forward(self, X):
+            thread.start()
+            inside.wait(10)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.start, self.weight = Start(), nn.Parameter(torch.ones(2, 2))
+
+        def forward(self, X):
+            self.start(X)  # from here on the other net is in the middle of its forward pass
+            return F.linear(X, self.weight)
+
+    thread, net = threading.Thread(target=nn.Sequential(Wait()), args=[torch.ones(1)]), Net()
+    uses = gradient_by_use(net, lambda: net(torch.ones(1, 2)).sum())["weight"]
+    leave.set()
+    thread.join()
+    assert list(uses) == ["forward"]

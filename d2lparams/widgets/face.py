@@ -1,0 +1,167 @@
+"""What all interactive figures have in common: controls above, a picture, words below."""
+
+import base64
+import functools
+import html
+import io
+import threading
+
+import ipywidgets
+import PIL.Image
+from IPython import get_ipython
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_LABELS = {"description_width": "initial"}
+_faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)
+
+
+class Canvas:
+    """A figure on white, drawn off screen. What is `moving` is drawn anew for each picture, the rest only once.
+
+    width, height: in inches, of 100 pixels. The figure is no pyplot figure, so no notebook shows it a second time.
+    """
+
+    def __init__(self, width, height):
+        self.figure = Figure((width, height), dpi=100, facecolor="white")
+        self._agg = FigureCanvasAgg(self.figure)
+        self._moving, self._rest = [], None
+
+    def moving(self, artist):
+        """Have `artist` drawn anew for each picture, on top of the rest, and return it."""
+        artist.set_animated(True)
+        self._moving.append(artist)
+        return artist
+
+    def still(self):
+        """Forget how the rest looked: an axis has changed."""
+        self._rest = None
+
+    def clear(self):
+        """Empty the figure."""
+        self.figure.clear()
+        self._moving, self._rest = [], None
+
+    def png(self):
+        """Return the picture as it stands now, compressed a little: somebody waits for it, and it does not go far."""
+        if self._rest is None:
+            self._agg.draw()
+            self._rest = self._agg.copy_from_bbox(self.figure.bbox)
+        else:
+            self._agg.restore_region(self._rest)
+        for artist in self._moving:
+            self.figure.draw_artist(artist)
+        size = self._agg.get_width_height()
+        picture = PIL.Image.frombuffer("RGBA", size, self._agg.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+        png = io.BytesIO()
+        picture.save(png, "png", compress_level=1)
+        return png.getvalue()
+
+
+class Face(ipywidgets.VBox):
+    """Rows of controls, a picture, and words that say what it shows; any error stands in the words' place.
+
+    name: what the notebook stores as text. canvas: a `Canvas`. rows: lists of controls. When the cell that made a face
+    is run again, that face is closed with all its controls.
+    """
+
+    def __init__(self, name, canvas, *rows):
+        self.name, self.canvas = name, canvas
+        self.picture = ipywidgets.Image(format="png", layout={"width": f"{canvas.figure.bbox.width:.0f}px"})
+        self.picture.layout.max_width = "100%"
+        self.words = ipywidgets.HTML()
+        self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
+        lines = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
+        super().__init__([*lines, self.picture, self.words])
+        for widget in _below(self):
+            answer_at_once(widget)
+        _replace_earlier(self)
+
+    def __repr__(self):
+        return self.name
+
+    def _repr_mimebundle_(self, **options):
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": self.name, "image/png": base64.b64encode(self.picture.value).decode()}
+
+    def show(self, words):
+        """Show the canvas as it stands now, and the words, in HTML, below it."""
+        self.picture.value = self.canvas.png()
+        self.words.value = f'<div aria-live="polite">{words}</div>'
+
+    def tell(self, error):
+        """Show an error in the words' place."""
+        told = html.escape(f"{type(error).__name__}: {error}")
+        self.words.value = f'<div role="alert"><b style="color:#D55E00">✗ {told}</b></div>'
+
+    def close(self):
+        """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""
+        for widget in _below(self):
+            widget.unobserve_all()
+            for part in (widget.layout, getattr(widget, "style", None)):
+                if part is not None:
+                    part.close()
+            ipywidgets.Widget.close(widget)
+
+
+def answer(method):
+    """Let a method of a `Face` answer its controls: one at a time, and with errors shown in the words."""
+
+    @functools.wraps(method)
+    def answering(self, *event):
+        with self._turn:
+            try:
+                return method(self)
+            except Exception as error:
+                self.tell(error)
+
+    return answering
+
+
+def slider(kind, label, **options):
+    """Return a slider of ipywidgets with its whole label; `kind` is its class."""
+    return kind(description=label, style=_LABELS, layout={"width": "320px"}, **options)
+
+
+def choice(label, options, value=None, width="240px"):
+    """Return a dropdown with its whole label."""
+    value = next(iter(options), None) if value is None else value
+    return ipywidgets.Dropdown(
+        description=label, options=list(options), value=value, style=_LABELS, layout={"width": width}
+    )
+
+
+def button(label, action, tooltip):
+    """Return a button that calls `action()`."""
+    result = ipywidgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
+    result.on_click(lambda _: action())
+    return result
+
+
+def answer_at_once(widget):
+    """Let the front end's messages to this widget reach the thread that JupyterLab keeps for controls, also if a cell
+    runs. ipykernel 7.4 sends them to whichever thread sent to the widget last: let it forget which.
+    """
+    vars(widget.comm).pop("_reply_subshell_id", None)
+
+
+def _below(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _below(child)
+
+
+def _replace_earlier(face):
+    """Close what an earlier run of this cell has made, so that nothing stays behind."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    parent = kernel.get_parent() if kernel else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    if cell is None:
+        return
+    run = parent["header"]["msg_id"]
+    earlier, faces = _faces.get(cell, (run, []))
+    if earlier != run:
+        for old in faces:
+            old.close()
+        faces = []
+    _faces[cell] = run, [*faces, face]

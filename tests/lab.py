@@ -1,0 +1,296 @@
+"""A real JupyterLab in headless Chromium, driven through Playwright, for test_browser.py and bench.py.
+
+What a notebook did is read from JupyterLab's own model of it, not from the page; controls are moved by keyboard.
+"""
+
+import ast
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import urllib.request
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+FLAGS += " --disable-component-update --disable-sync"
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "docmanager-extension/plugin": {"autosave": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # or cells off screen are not in the page
+}
+OPTIONS = "--no-browser --ip=127.0.0.1 --ServerApp.port_retries=0 --IdentityProvider.token= --LabApp.news_url=None"
+OPTIONS += " --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.expose_app_in_browser=True"
+OPTIONS += " --allow-root --log-level=ERROR"
+PLACES = ["HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"]
+PLACES += ["JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"]
+PANEL = "window.jupyterapp?.shell.currentWidget"
+CELLS = f"""() => Array.from({PANEL}.content.model.cells).filter(cell => cell.type === 'code').map(cell => ({{
+  count: cell.executionCount, state: cell.executionState, source: cell.sharedModel.getSource(),
+  tags: cell.getMetadata('tags') ?? [], outputs: cell.outputs.toJSON()}}))"""
+STATUS = f"{PANEL}.sessionContext.session?.kernel?.status"
+
+
+@contextlib.contextmanager
+def server(folder):
+    """Run JupyterLab over `folder`, knowing nothing of this user's settings; yield its address."""
+    with tempfile.TemporaryDirectory() as home, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        places = {name: str(Path(home) / name.lower()) for name in PLACES}
+        for name, setting in SETTINGS.items():
+            file = Path(places["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", f"{name}.jupyterlab-settings")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(setting))
+        command = [sys.executable, "-m", "jupyterlab", *OPTIONS.split(), f"--port={port}", f"--notebook-dir={folder}"]
+        with open(Path(home) / "log", "w") as log:
+            process = subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait(lambda: answers(f"{address}/api/status") or process.poll() is not None, 60, "JupyterLab to start")
+            if process.poll() is not None:
+                raise RuntimeError(f"JupyterLab did not start:\n{Path(home, 'log').read_text()}")
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(address):
+    """Return whether something answers there."""
+    try:
+        return urllib.request.urlopen(address, timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def wait(ready, seconds, what):
+    """Wait until `ready()` is true, and return what it returned; TimeoutError after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (result := ready()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
+    return result
+
+
+@contextlib.contextmanager
+def browser():
+    """Start headless Chromium; yield Playwright's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+class Notebook:
+    """One notebook, open in JupyterLab. complaints: what the browser's console and network had to complain about."""
+
+    def __init__(self, chromium, address, name):
+        self.page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        self.complaints = []
+        self.page.on("console", lambda m: m.type == "error" and self.complaints.append(f"{m.text} {m.location}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("response", lambda r: r.status >= 400 and self.complaints.append(f"{r.status} {r.url}"))
+        self.page.goto(f"{address}/lab/tree/{name}?reset")
+        self.page.wait_for_function(f"{PANEL}?.context?.isReady", timeout=60_000)
+        self.until_idle()
+
+    def close(self):
+        """Shut its kernel down and close the page."""
+        self.page.evaluate(f"() => {PANEL}.sessionContext.shutdown()")
+        self.page.close()
+
+    def run(self, command):
+        """Run a command of JupyterLab, and go on at once."""
+        self.page.evaluate("command => { window.jupyterapp.commands.execute(command) }", command)
+
+    def cells(self):
+        """Return the code cells: count, state, source, tags, outputs."""
+        return self.page.evaluate(CELLS)
+
+    def index(self, source):
+        """Return which code cell it is whose source contains this text."""
+        return next(i for i, cell in enumerate(self.cells()) if source in cell["source"])
+
+    def replace(self, source, old, new):
+        """Replace text in the code cell whose source contains `source`."""
+        self.page.evaluate(
+            f"""([i, old, fresh]) => {{
+              const cell = Array.from({PANEL}.content.model.cells).filter(cell => cell.type === 'code')[i];
+              const text = cell.sharedModel.getSource();
+              if (!text.includes(old)) throw new Error(`no ${{old}} in that cell`);
+              cell.sharedModel.setSource(text.replace(old, fresh)); }}""",
+            [self.index(source), old, new],
+        )
+
+    def run_all(self, seconds):
+        """Run every cell, wait for the last, and return the code cells."""
+        self.run("notebook:run-all-cells")
+        wait(self.done, seconds, "every cell to run")
+        return self.cells()
+
+    def run_cell(self, source):
+        """Run the code cell whose source contains this text, and go on when it has started."""
+        self.page.evaluate(
+            f"""i => {{
+              const cells = {PANEL}.content;
+              const code = cells.widgets.filter(cell => cell.model.type === 'code')[i];
+              cells.activeCellIndex = cells.widgets.indexOf(code); }}""",
+            self.index(source),
+        )
+        self.run("notebook:run-cell")
+        wait(lambda: not self.done(), 10, "the cell to start")
+
+    def done(self):
+        """Return whether every cell was run and has ended, or all have ended since one failed."""
+        cells = self.cells()
+        failed = any(
+            output["output_type"] == "error" and "raises-exception" not in cell["tags"]
+            for cell in cells
+            for output in cell["outputs"]
+        )
+        return all(cell["state"] == "idle" and (cell["count"] or failed or not cell["source"]) for cell in cells)
+
+    def interrupt(self):
+        """Interrupt the kernel, as the square button does."""
+        self.run("notebook:interrupt-kernel")
+
+    def restart(self):
+        """Restart the kernel and clear all outputs, without the dialog."""
+        self.page.evaluate(f"() => {PANEL}.sessionContext.restartKernel()")
+        self.run("notebook:clear-all-cell-outputs")
+        wait(lambda: not any(cell["count"] for cell in self.cells()), 30, "the outputs to be cleared")
+        self.until_idle()
+
+    def until_idle(self):
+        """Wait until a kernel that has just started is there."""
+        wait(lambda: self.page.evaluate(STATUS) == "idle", 60, "the kernel to be idle")
+
+    def theme(self, name):
+        """Change JupyterLab's theme."""
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_timeout(300)  # its style sheet has to come
+
+    def value(self, expression, setup=""):
+        """Return what an expression is worth in the kernel, as JSON, without a cell of its own."""
+        answer = self.page.evaluate(
+            f"""async ([code, value]) => {{
+              const future = {PANEL}.sessionContext.session.kernel.requestExecute(
+                {{code, user_expressions: {{value}}, store_history: false}});
+              const reply = await future.done;
+              return reply.content.user_expressions?.value ?? reply.content; }}""",
+            [f"import json\n{textwrap.dedent(setup)}", f"json.dumps({expression})"],
+        )
+        if answer["status"] != "ok":
+            raise RuntimeError(f"{expression}: {answer['ename']}: {answer['evalue']}")
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+
+
+class Figure:
+    """The interactive figure in a cell's output, moved by keyboard alone."""
+
+    def __init__(self, notebook, source, button=""):
+        """notebook: a `Notebook`. source: in the cell's source. button: one of its buttons, which must be enabled."""
+        self.notebook, self.page = notebook, notebook.page
+        self.cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(notebook.index(source))
+        self.box = self.cell.locator(".jp-OutputArea-output .widget-vbox").first
+        self.image, self.words = self.box.locator("img").first, self.box.locator(".widget-html-content").last
+        if button:
+            self.cell.locator(f".widget-vbox button:enabled:has-text('{button}')").first.wait_for(timeout=30_000)
+        self.image.wait_for(timeout=30_000)
+        self.box.scroll_into_view_if_needed()
+
+    def text(self):
+        """Return the words below the picture."""
+        return self.words.inner_text()
+
+    def outputs(self):
+        """Return how many outputs the cell has."""
+        return self.cell.locator(".jp-OutputArea-child").count()
+
+    def picture(self):
+        """Return a digest of the picture that is shown now."""
+        return self.image.evaluate(
+            """async image => {
+              await image.decode();
+              const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+              const pen = canvas.getContext('2d');
+              pen.drawImage(image, 0, 0);
+              const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+              const digest = await crypto.subtle.digest('SHA-256', pixels);
+              return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join(''); }"""
+        )
+
+    def steady(self):
+        """Wait until the picture has been the same for a while; return its digest."""
+        last, since = self.picture(), time.monotonic()
+        while time.monotonic() < since + 0.3:
+            time.sleep(0.05)
+            if (now := self.picture()) != last:
+                last, since = now, time.monotonic()
+        return last
+
+    def changed(self, before, steady=True, seconds=15):
+        """Wait until the picture is another than `before`, and by default steady; return its digest."""
+        try:
+            wait(lambda: self.picture() != before, seconds, "the picture to change")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the words below it: {self.text()}") from error
+        return self.steady() if steady else self.picture()
+
+    def watch(self):
+        """Note in every frame from now on what the picture's size on the screen is, 0 where there is none."""
+        self.image.evaluate(
+            """image => {
+              window.sizes = [];
+              const look = () => {
+                const there = image.isConnected && image.naturalWidth > 0;
+                window.sizes.push(there ? image.getBoundingClientRect().height : 0);
+                window.looking = requestAnimationFrame(look); };
+              look(); }"""
+        )
+
+    def watched(self):
+        """Stop watching; return the sizes."""
+        return self.page.evaluate("() => { cancelAnimationFrame(window.looking); return window.sizes; }")
+
+    def background(self):
+        """Return how bright the page is around the figure, 0 to 1."""
+        return self.page.evaluate(
+            """() => {
+              const panel = document.querySelector('.jp-NotebookPanel-notebook');
+              const color = getComputedStyle(panel).backgroundColor.match(/\\d+/g).slice(0, 3);
+              return color.reduce((sum, part) => sum + Number(part), 0) / 3 / 255; }"""
+        )
+
+    def control(self, label):
+        """Return the part of a control that takes the keyboard, by the control's label or a button's text."""
+        button = self.box.get_by_role("button", name=label, exact=True)
+        if button.count():
+            return button.first
+        row = self.box.locator(".widget-inline-hbox", has=self.page.get_by_text(label, exact=True))
+        return row.locator(".noUi-handle, select, input").first
+
+    def player(self):
+        """Return the play button of a player."""
+        return self.box.locator(".widget-play button").first
+
+    def press(self, label, *keys):
+        """Focus a control and press keys."""
+        control = self.control(label)
+        control.focus()
+        for key in keys:
+            self.page.keyboard.press(key)

@@ -1,0 +1,258 @@
+"""Every notebook in a real JupyterLab: all cells run, the console stays clean, every control moves its drawing.
+
+Skipped, with the reason, where Chromium or Playwright is missing; where the environment variable CI is set, they fail.
+Screenshots of each interactive figure, in the light and the dark theme, go to build/screenshots.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import lab
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHOTS = ROOT / "build" / "screenshots"
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+MISSING = [
+    reason
+    for reason, there in (
+        ("no Chromium: apt-get install chromium", lab.CHROMIUM),
+        ("no Playwright: pip install playwright", importlib.util.find_spec("playwright")),
+    )
+    if not there
+]
+SHORT = {  # what is run instead in 5-shared-mlp, which trains for two minutes: a tenth of the epochs, as many pictures
+    "num_epochs, batch_size, lr = 30, 256, 0.5": "num_epochs, batch_size, lr = 3, 256, 0.5",
+    "shared > 0.8, untied > 0.8, abs(shared - untied) < 0.05": "shared, untied",
+}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if MISSING and os.environ.get("CI"):
+        pytest.fail("; ".join(MISSING))
+    if MISSING:
+        pytest.skip("; ".join(MISSING))
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with lab.browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A JupyterLab over a copy of the notebooks."""
+    folder = tmp_path_factory.mktemp("lab") / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    if (ROOT / "data").is_dir():
+        (folder.parent / "data").symlink_to(ROOT / "data")
+    with lab.server(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def notebook(chromium, address, request):
+    """One notebook, every cell run and none failed; afterwards the console must have nothing to say."""
+    opened = lab.Notebook(chromium, address, request.param)
+    for old, new in SHORT.items() if request.param.startswith("5") else ():
+        opened.replace(old, old, new)
+    assert failures(opened.run_all(200)) == []
+    yield opened
+    complaints = opened.complaints
+    opened.close()
+    assert complaints == []
+
+
+def failures(cells):
+    """Return what failed that should not have, or did not fail that should have."""
+    return [
+        cell["source"].splitlines()[0]
+        for cell in cells
+        if ("raises-exception" in cell["tags"]) != any(output["output_type"] == "error" for output in cell["outputs"])
+    ]
+
+
+def pick(key):
+    """Return the keys that choose the neighbor in a list: it has to be open, or JupyterLab takes the arrows."""
+    return ["Space", key, "Enter"]
+
+
+def turn(figure, label, keys, value):
+    """Move a control that does not draw by itself, and wait until the kernel knows."""
+    before = figure.notebook.value(value)
+    figure.press(label, *keys)
+    lab.wait(lambda: figure.notebook.value(value) != before, 10, f"{value} to change")
+
+
+def shoot(notebook, figure, name):
+    """Keep a screenshot of a figure in each theme, and see that the dark one is dark around a white picture."""
+    for theme, bright in (("JupyterLab Light", True), ("JupyterLab Dark", False)):
+        notebook.theme(theme)
+        figure.steady()
+        figure.box.screenshot(path=SHOTS / f"{name}-{theme.split()[1].lower()}.png")
+        assert (figure.background() > 0.5) == bright
+    notebook.theme("JupyterLab Light")
+
+
+def with_cell(name):
+    return pytest.mark.parametrize("notebook", [name], indirect=True, ids=lambda name: name.removesuffix(".ipynb"))
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [name for name in NOTEBOOKS if not name.startswith(("2", "4", "5"))],
+    indirect=True,
+    ids=lambda name: name.removesuffix(".ipynb"),
+)
+def test_a_notebook_without_widgets_runs(notebook):
+    assert len(notebook.cells()) > 5
+
+
+@with_cell("2-initialization.ipynb")
+def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
+    figure = lab.Figure(notebook, "widgets.init_explorer(")
+
+    def move_everything():
+        moves = {
+            "scheme": pick("ArrowUp"),
+            "activation": pick("ArrowUp"),
+            "gain": ["ArrowRight"],
+            "hidden layers": ["ArrowLeft"],
+            "units in each": ["ArrowLeft"],
+        }
+        for label, keys in moves.items():
+            before = figure.steady()
+            figure.press(label, *keys)
+            figure.changed(before)
+        return notebook.value("[explorer.scheme.value, explorer.activation.value, explorer.depth.value]"), figure.text()
+
+    shoot(notebook, figure, "init-explorer")
+    moved, words = move_everything()
+    assert moved == ["orthogonal", "leaky ReLU, 0.1", 7]
+    setup = """
+        from d2lparams.starts import first_pass
+        setting = explorer.scheme, explorer.gain, explorer.depth, explorer.units, explorer.activation
+        verdict = first_pass(*(control.value for control in setting)).report.verdict
+    """
+    assert f"{notebook.value('verdict', setup)}: first loss" in words
+    assert_no_flicker_and_no_stack(notebook, figure, "gain")
+    notebook.restart()
+    assert failures(notebook.run_all(200)) == []
+    figure = lab.Figure(notebook, "widgets.init_explorer(")
+    assert move_everything()[0] == moved
+
+
+def assert_no_flicker_and_no_stack(notebook, figure, slider):
+    """Hold a key: the picture is there in every frame, of one size, in one output; it ends where the slider does."""
+    figure.watch()
+    figure.press(slider, *["ArrowRight"] * 30)
+    last = figure.steady()
+    sizes = figure.watched()
+    assert len(sizes) > 10
+    assert len(set(sizes)) == 1
+    assert 0 not in sizes
+    assert figure.outputs() == 1
+    notebook.value("explorer.redraw()")
+    assert figure.steady() == last
+
+
+@with_cell("4-sharing.ipynb")
+def test_the_tie_playground_answers_every_control_also_after_a_restart(notebook):
+    def play():
+        figure = lab.Figure(notebook, "widgets.tie_playground(")
+        before = figure.steady()
+        for button in ("start again", "tie", "write", "untie all"):
+            figure.press(button, "Space")
+            before = figure.changed(before)
+        moves = {
+            ("share", "way"): pick("ArrowDown"),
+            ("of", "one"): pick("ArrowDown"),
+            ("with", "other"): pick("ArrowUp"),
+            ("weight at", "place"): pick("ArrowDown"),
+            ("row", "row"): ["ArrowUp"],
+            ("column", "column"): ["ArrowUp"],
+            ("new value", "value"): ["ArrowRight"],
+        }
+        for (label, name), keys in moves.items():
+            turn(figure, label, keys, f"playground.{name}.value")
+        figure.press("tie", "Space")  # one module with itself
+        lab.wait(lambda: "are one place: choose two" in figure.text(), 10, "the error to be shown in the figure")
+        turn(figure, "with", pick("ArrowDown"), "playground.other.value")
+        figure.press("tie", "Space")
+        before = figure.changed(before)
+        figure.press("write", "Space")
+        before = figure.changed(before)
+        assert "Written through 2; it shows up at 2 [1, 1], 4 [1, 1]." in figure.text()
+        assert notebook.value("playground.net[2] is playground.net[4]")
+        figure.press("net", *pick("ArrowDown"))
+        figure.changed(before)
+        assert "a word model" in notebook.value("repr(playground)")
+        return figure
+
+    shoot(notebook, play(), "tie-playground")
+    notebook.restart()
+    assert failures(notebook.run_all(200)) == []
+    play()
+
+
+@with_cell("5-shared-mlp.ipynb")
+def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook):
+    scrub(notebook)
+    notebook.replace("widgets.monitor(live)", "max_epochs=3", "max_epochs=1000")
+    first = lab.Figure(notebook, "widgets.monitor(live)")
+    assert "finished at step 705" in first.text()
+    notebook.run_cell("widgets.monitor(live)")
+    figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
+    before = figure.picture()
+    lab.wait(lambda: "running at step" in figure.text(), 60, "the loop to be seen running")
+    figure.changed(before, steady=False, seconds=60)
+    figure.press("pause", "Space")
+    lab.wait(lambda: "paused at step" in figure.text(), 10, "the loop to pause")
+    paused = figure.text()
+    figure.press("rate × ½", "Space")
+    lab.wait(lambda: "learning rate 0.25" in figure.text(), 10, "the rate to be halved")
+    figure.press("rate × 2", "Space")
+    lab.wait(lambda: "learning rate 0.5;" in figure.text(), 10, "the rate to be doubled")
+    assert step(figure.text()) == step(paused)
+    shoot(notebook, figure, "monitor")
+    before = figure.picture()
+    figure.press("resume", "Space")
+    figure.changed(before, steady=False, seconds=60)  # drawing may take 3% of the time, so a slow machine waits long
+    assert step(figure.text()) > step(paused)
+    figure.press("stop", "Space")
+    lab.wait(notebook.done, 20, "the cell to end")
+    assert failures(notebook.cells()) == []
+    lab.wait(lambda: "stopped at step" in figure.text(), 10, "the words to say so")
+    steps = step(figure.text())
+    assert notebook.value("[live.total_steps, len(monitor.changes), live.first_nonfinite()]") == [steps, 2, None]
+    notebook.run_cell("widgets.monitor(live)")
+    figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
+    notebook.interrupt()
+    lab.wait(notebook.done, 20, "the cell to be interrupted")
+    lab.wait(lambda: "interrupted at step" in figure.text(), 10, "the words to say so")
+    assert notebook.value("len(hooks)", "from torch.optim.optimizer import _global_optimizer_post_hooks as hooks") == 0
+
+
+def scrub(notebook):
+    figure = lab.Figure(notebook, "widgets.scrubber(")
+    shoot(notebook, figure, "scrubber")
+    for label, keys in [
+        ("recorded step", ["ArrowLeft"]),
+        ("parameter", pick("ArrowDown")),
+        ("recorded step", ["Home"]),
+    ]:
+        before = figure.steady()
+        figure.press(label, *keys)
+        figure.changed(before)
+    before = figure.steady()
+    figure.player().focus()
+    notebook.page.keyboard.press("Space")
+    figure.changed(before, steady=False)
+    lab.wait(lambda: notebook.value("scrubber.step.value") > 3, 20, "the player to move the slider")
+    notebook.page.keyboard.press("Space")
+
+
+def step(words):
+    """Return the step that the words below a monitor name."""
+    return int(words.split("at step ")[1].split()[0].strip(",.;").replace(",", ""))

@@ -1,0 +1,486 @@
+"""The interactive figures without a browser: moved through their controls' values, held to the core's numbers."""
+
+import base64
+import io
+import threading
+import time
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from ipywidgets.widgets import widget as registry
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from torch.optim import optimizer as optimizers
+
+import d2lparams
+from d2lparams import starts, ways, widgets
+from d2lparams.widgets import face as faces
+from d2lparams.widgets.explorer import HIGH, LOW
+from d2lparams.widgets.monitoring import POINTS, Stopped
+
+
+def pixels(view):
+    """Return the picture that a face shows, as an array (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(view.picture.value)).convert("RGB"))
+
+
+def controls(view):
+    """Return everything in a face that a reader can move."""
+    return [
+        widget
+        for widget in faces._below(view)
+        if hasattr(widget, "description") and not isinstance(widget, (ipywidgets.HTML, ipywidgets.Play))
+    ]
+
+
+def shared_net(seed=0):
+    torch.manual_seed(seed)
+    shared = nn.Linear(6, 6)
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), shared, nn.Dropout(0.2), shared, nn.Tanh(), nn.Linear(6, 3))
+
+
+def train(net, steps, each=lambda step, loss: None, momentum=0.9):
+    """Train on random batches, with momentum, dropout and a scheduler: state enough to lose something of."""
+    torch.manual_seed(1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=momentum)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+    for step in range(steps):
+        loss = F.cross_entropy(net(torch.randn(8, 4)), torch.randint(3, (8,)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        each(step, loss)
+    return optimizer
+
+
+@pytest.fixture
+def record():
+    net = shared_net()
+    with d2lparams.track(net, every=1) as record:
+        train(net, 30)
+    return record
+
+
+@pytest.fixture
+def every(record):
+    """One of each."""
+    return [widgets.init_explorer(), widgets.tie_playground(), widgets.monitor(record), widgets.scrubber(record)]
+
+
+# ---- what all have in common
+
+
+def test_each_has_a_picture_and_a_fixed_text_where_there_is_no_kernel(every):
+    for view in every:
+        bundle = view._repr_mimebundle_()
+        assert Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).size[0] >= 800
+        assert bundle["text/plain"] == repr(view)
+        assert "0x" not in repr(view)
+        assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+
+
+def test_each_is_white_at_its_edge_so_that_a_dark_theme_shows_it(every):
+    for view in every:
+        assert (pixels(view)[[0, -1]] == 255).all()
+
+
+def test_every_control_has_a_label_and_every_button_says_what_it_does(every):
+    for view in every:
+        for control in controls(view):
+            assert control.description
+            assert not isinstance(control, ipywidgets.Button) or len(control.tooltip) > len(control.description)
+
+
+def test_closing_leaves_no_widget_behind(record):
+    before = set(registry._instances)
+    for make in (widgets.init_explorer, widgets.tie_playground):
+        view = make()
+        assert len(set(registry._instances) - before) > 20
+        view.close()
+    for make in (widgets.monitor, widgets.scrubber):
+        make(record).close()
+    assert set(registry._instances) == before
+
+
+def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
+    class Shell:
+        class kernel:
+            @classmethod
+            def get_parent(cls):
+                return cls.parent
+
+    monkeypatch.setattr(faces, "get_ipython", lambda: Shell)
+
+    def run(cell, run_, *makers):
+        Shell.kernel.parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run_}}
+        return [make() for make in makers]
+
+    first, second = run("a", "1", widgets.init_explorer, widgets.tie_playground)
+    (elsewhere,) = run("b", "2", widgets.init_explorer)
+    assert first.comm
+    assert second.comm
+    run("a", "3", widgets.init_explorer)
+    assert first.comm is second.comm is None
+    assert elsewhere.comm
+    picture = first.picture.value
+    first.gain.value = 2.0  # a late event finds nobody
+    assert first.picture.value == picture
+
+
+def test_a_canvas_draws_what_moves_as_a_whole_new_drawing_would():
+    canvas, whole = faces.Canvas(3, 2), faces.Canvas(3, 2)
+    axes = [each.figure.add_axes([0.2, 0.2, 0.7, 0.7], xlim=(0, 1), ylim=(0, 1)) for each in (canvas, whole)]
+    lines = [axis.plot([0.1, 0.9], [0.1, 0.1])[0] for axis in axes]
+    canvas.moving(lines[0])
+    canvas.png()
+    for line in lines:
+        line.set_ydata([0.2, 0.9])
+    assert canvas.png() == whole.png()
+
+
+# ---- the explorer
+
+
+@pytest.mark.parametrize(
+    "setting", [("He", 1.0, 4, 256, "ReLU"), ("normal(0.01)", 1.0, 16, 64, "tanh"), ("Xavier", 2.0, 8, 128, "sigmoid")]
+)
+def test_the_explorer_shows_the_numbers_of_first_pass(setting):
+    view = widgets.init_explorer()
+    scheme, gain, depth, units, activation = setting
+    view.scheme.value, view.gain.value, view.depth.value = scheme, gain, depth
+    view.units.value, view.activation.value = units, activation
+    start = starts.first_pass(*setting)
+    assert f"{start.report.verdict}</b>: first loss {start.report.loss:.3g}" in view.words.value
+    assert "ln 10 = 2.303" in view.words.value
+    assert repr(view) == (
+        f"init explorer: {scheme}, gain {gain:.2f}, {depth} hidden layers of {units} units, {activation}: "
+        f"{start.report.verdict}"
+    )
+    for kind in ("weights", "activations", "gradients"):
+        np.testing.assert_allclose(view._stds[kind].get_xdata(), np.clip(start.stds[kind], LOW, HIGH))
+        _, heights = starts.profile(getattr(start, kind))
+        drawn = view._ridges[kind].get_ydata().reshape(depth + 1, -1)[:, :-1:2]
+        heights = 0.85**2 / (depth + 1) * heights.numpy().clip(max=1.15)
+        np.testing.assert_allclose(
+            drawn - drawn[:1].min(),
+            heights + np.arange(depth + 1)[:, None] * 0.85 / (depth + 1) - heights[:1].min(),
+            atol=1e-6,
+        )
+
+
+def test_every_control_of_the_explorer_changes_the_picture():
+    view = widgets.init_explorer()
+    moves = {"scheme": "Xavier", "activation": "tanh", "gain": 2.0, "depth": 9, "units": 64}
+    for name, value in moves.items():
+        before = view.picture.value
+        getattr(view, name).value = value
+        assert view.picture.value != before, name
+
+
+def test_an_explorer_of_many_layers_names_no_more_than_have_room():
+    view = widgets.init_explorer(depth=16)
+    assert sum(text.get_visible() for text in view._names) <= 10
+
+
+def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
+    view = widgets.init_explorer()
+    with monkeypatch.context() as broken:
+        broken.setitem(starts.SCHEMES, "He", lambda weight, generator: 1 / 0)
+        starts._drawn.cache_clear()
+        view.gain.value = 1.5
+    assert "✗ ZeroDivisionError: division by zero" in view.words.value
+    assert 'role="alert"' in view.words.value
+    view.gain.value = 1.6
+    assert "first loss" in view.words.value
+
+
+# ---- the playground
+
+
+@pytest.mark.parametrize("way", list(ways.WAYS))
+def test_the_playground_shows_what_the_core_says_of_each_way(way):
+    view = widgets.tie_playground()
+    view.way.value = way
+    before = view.picture.value
+    view.tie.click()
+    assert view.picture.value != before or way == "equal values (load_state_dict)"
+    torch.manual_seed(0)
+    net = ways.share(ways.three_layers(), way, "0", "4")
+    assert d2lparams.ties(net)._repr_html_() in view.words.value
+    assert d2lparams.parameter_table(net)._repr_html_() in view.words.value
+    numbers = d2lparams.count_parameters(net), len(list(net.parameters())), len(net.state_dict())
+    assert repr(view).endswith("numbers: {}, in parameters(): {}, in state_dict(): {}".format(*numbers))
+    drawn = [text.get_text() for axis in view.canvas.figure.axes for text in axis.texts]
+    for uses in ways.weight_uses(net):
+        for gradient in uses.gradients.values():
+            assert {f"{value:.2f}" for value in gradient.flatten().tolist()} <= set(drawn)
+
+
+def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
+    view = widgets.tie_playground()
+    view.tie.click()
+    view.place.value, view.row.value, view.column.value, view.value.value = "4", 2, 1, -1.5
+    view.write.click()
+    assert "Written through 4; it shows up at 0 [2, 1], 4 [2, 1]." in view.words.value
+    assert view.net[0].weight[2, 1] == -1.5
+    outlines = [len(axis.patches) for axis in view.canvas.figure.axes]
+    assert outlines[:3] == [1, 0, 1]
+    view.untie.click()
+    view.value.value = 0.5
+    view.write.click()
+    assert "it shows up at 4 [2, 1]." in view.words.value
+    view.again.click()
+    assert repr(view).endswith("numbers: 36, in parameters(): 6, in state_dict(): 6")
+
+
+def test_the_playground_tells_what_it_cannot_do():
+    view = widgets.tie_playground()
+    view.other.value = view.one.value
+    view.tie.click()
+    assert "are one place: choose two" in view.words.value
+    view.untie.click()
+    assert "nothing to untie" in view.words.value
+    view.row.value = 3
+    view.write.click()
+    assert "3 rows and 3 columns" in view.words.value
+
+
+@pytest.mark.parametrize("net", list(ways.NETS))
+def test_the_playground_has_every_net(net):
+    state = torch.get_rng_state()
+    view = widgets.tie_playground(net)
+    assert repr(view).startswith(f"tie playground: {net}; ")
+    assert torch.equal(state, torch.get_rng_state())
+    assert "alert" not in view.words.value
+
+
+# ---- the monitor
+
+
+def test_pausing_resuming_and_drawing_change_no_bit_of_a_training():
+    alone, watched = shared_net(), shared_net()
+    with d2lparams.track(alone) as plain:
+        optimizer = train(alone, 120)
+    seen = []
+    with d2lparams.track(watched) as record, widgets.monitor(record, seconds=0.2, share=1) as view:
+
+        def each(step, loss):
+            view.log(train_loss=loss)
+            if step in (20, 70):
+                view.pausing.click()
+                threading.Timer(0.25, lambda: (seen.append(record.total_steps), view.pausing.click())).start()
+
+        again = train(watched, 120, each)
+    assert seen == [22, 72]  # paused after the step that was under way, and not one step further
+    for p, q in zip(alone.parameters(), watched.parameters(), strict=True):
+        assert torch.equal(p, q)
+        assert torch.equal(optimizer.state[p]["momentum_buffer"], again.state[q]["momentum_buffer"])
+    assert record.frame().equals(plain.frame())
+    assert record.uses("2.weight").equals(plain.uses("2.weight"))
+    assert "<b>finished</b> at step 120" in view.words.value
+
+
+def test_stopping_ends_the_loop_after_a_whole_step_and_leaves_a_valid_record():
+    alone, stopped = shared_net(), shared_net()
+    train(alone, 41)
+    with d2lparams.track(stopped, every=1) as record, widgets.monitor(record) as view:
+        train(stopped, 1000, lambda step, loss: view.stopping.click() if step == 39 else None)
+    assert record.total_steps == len(record.table("grad_norm")) == 41
+    assert all(torch.equal(p, q) for p, q in zip(alone.parameters(), stopped.parameters(), strict=True))
+    assert "<b>stopped</b> at step 41" in view.words.value
+    train(stopped, 5)  # nothing of it is left in the way
+    assert record.total_steps == 41
+
+
+def test_stopping_a_paused_loop_ends_it():
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        view.pause()
+        threading.Timer(0.2, view.stop).start()
+        train(net, 1000)
+    assert record.total_steps == 1
+
+
+def test_the_rate_is_scaled_from_the_next_step_on_and_a_scheduler_goes_on_from_there():
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        optimizer = train(net, 10, lambda step, loss: view.halving.click() if step == 3 else None)
+    assert view.changes == [(5, 0.5)]
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.99**10 / 2)
+    assert "× 0.5 after step 5" in view.words.value
+    assert f"learning rate {optimizer.param_groups[0]['lr']:.4g}" in view.words.value
+
+
+def test_the_rate_can_be_scaled_while_the_loop_is_paused():
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        view.pause()
+        threading.Timer(0.2, view.doubling.click).start()
+        threading.Timer(0.6, view.resume).start()
+        train(net, 3)
+    assert view.changes == [(1, 2.0)]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no such <layer>")])
+def test_an_interrupt_and_an_error_pass_through_and_leave_no_hook(error):
+    def fail(step, loss):
+        if step == 4:
+            raise error
+
+    net, hooks = shared_net(), optimizers._global_optimizer_post_hooks
+    before = dict(hooks)
+    with pytest.raises(type(error)), d2lparams.track(net) as record, widgets.monitor(record) as view:
+        train(net, 10, fail)
+    assert dict(hooks) == before
+    assert record.total_steps == 5
+    assert ("interrupted" if isinstance(error, KeyboardInterrupt) else "no such &lt;layer&gt;") in view.words.value
+    assert all(button.disabled for button in view.controls)
+
+
+def test_another_monitors_stop_is_not_swallowed():
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as outer:
+        with widgets.monitor(record):
+            outer.stop()
+            train(net, 10)
+        pytest.fail("the inner one caught what the outer one had raised")
+    assert record.total_steps == 1
+    assert issubclass(Stopped, KeyboardInterrupt)
+
+
+def test_only_steps_of_its_own_net_count():
+    net, other = shared_net(), shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        view.stop()
+        train(other, 5)  # the stop waits for a step of the net that is watched
+        train(net, 5)
+    assert record.total_steps == 1
+
+
+def test_the_monitor_shows_what_the_record_holds():
+    net = shared_net()
+    with d2lparams.track(net, every=2) as record, widgets.monitor(record) as view:
+        train(net, 20, lambda step, loss: view.log(train_loss=loss, val_acc=0.5))
+    for quantity in ("weight_norm", "grad_norm", "update_ratio"):
+        for name, values in record.table(quantity).items():
+            if not name.endswith("bias"):
+                np.testing.assert_array_equal(view._lines[quantity, name].get_ydata(), values)
+    for place, values in record.uses("2.weight")["norm"].items():
+        np.testing.assert_array_equal(view._lines["uses", place].get_ydata(), values)
+    assert view._lines["train_loss"].axes is view._axes["loss"]
+    assert view._lines["val_acc"].axes is view._axes["accuracy"]
+    assert len(view._lines["train_loss"].get_ydata()) == 20
+
+
+def test_a_deep_net_is_shown_by_some_of_its_weights():
+    net = nn.Sequential(*(nn.Linear(2, 2) for _ in range(40)))
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    drawn = [name for quantity, name in view._lines if quantity == "grad_norm"]
+    assert len(drawn) == 7
+    assert {"0.weight", "39.weight"} <= set(drawn)
+
+
+def test_what_is_logged_stays_bounded_and_keeps_its_mean():
+    view = widgets.monitor(d2lparams.Record(["w"], {}, 1, 0))
+    for step in range(5 * POINTS):
+        view.record.total_steps = step
+        view.log(train_loss=step % 2)
+    points = view.board.data["train_loss"]
+    assert len(points) <= POINTS
+    assert points[-1].x > 0.99 * 5 * POINTS
+    assert np.mean([point.y for point in points]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_picture_that_fails_ends_no_training(monkeypatch):
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=1e9) as view:
+        monkeypatch.setattr(view, "_draw_record", lambda frame: 1 / 0)
+        train(net, 10)
+    assert record.total_steps == 10
+    assert "✗ ZeroDivisionError" in view.words.value
+
+
+def test_it_draws_no_more_often_than_its_share_of_the_time_allows(monkeypatch):
+    net, drawn = shared_net(), []
+    with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=0.05) as view:
+        monkeypatch.setattr(view, "_draw_all", lambda: (drawn.append(1), time.sleep(0.05)))
+        started = time.monotonic()
+        train(net, 10**6, lambda step, loss: view.stop() if time.monotonic() > started + 1.5 else None)
+    assert 1 <= len(drawn) <= 3  # 0.05 s in each second, and one at the end
+
+
+def test_a_monitor_watches_one_loop_at_a_time():
+    net = shared_net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        with pytest.raises(RuntimeError, match="watching a loop already: make another one"):
+            view.__enter__()
+        train(net, 1)
+
+
+def test_it_takes_the_curves_of_an_unmodified_trainer():
+    from d2l import torch as d2l
+
+    class Data(d2l.DataModule):
+        def __init__(self):
+            self.batches = [(torch.randn(8, 4), torch.randint(3, (8,))) for _ in range(4)]
+
+        def get_dataloader(self, train):
+            return self.batches
+
+    class Net(d2l.Classifier):
+        def __init__(self):
+            super().__init__()
+            self.net, self.lr = shared_net(), 0.1
+
+    net = Net()
+    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        net.board = view.board
+        d2l.Trainer(max_epochs=3).fit(net, Data())
+    assert set(view.board.data) == {"train_loss", "val_loss", "val_acc"}
+    assert len(view.board.data["val_acc"]) == 3
+    assert view._axes["loss"].get_xlabel() == "epoch"
+    assert record.total_steps == 12
+
+
+# ---- the scrubber
+
+
+def test_the_scrubber_shows_each_recorded_step(record, tmp_path):
+    record.save(tmp_path / "record.pt")
+    view = widgets.scrubber(d2lparams.Record.load(tmp_path / "record.pt"))
+    table = record.uses("2.weight")
+    assert view.step.value == view.step.max == view.player.max == len(table) - 1
+    for i in (0, 11):
+        before = view.picture.value
+        view.step.value = i
+        row = table.iloc[i]
+        assert view.picture.value != before
+        assert f"<b>Step {table.index[i]:,}</b>" in view.words.value
+        ends = np.array([dot.get_xydata()[0] for _, dot in view._arrows.values()])
+        total = view._sum[1].get_xydata()[0]
+        np.testing.assert_allclose(ends.sum(0), total, atol=1e-6)  # the vectors add up
+        lengths = np.linalg.norm(ends, axis=1)
+        np.testing.assert_allclose(lengths / total[0], row["norm"] / row["sum", "norm"], rtol=1e-5)
+        cosine = ends[0] @ ends[1] / lengths.prod()
+        assert cosine == pytest.approx(row["cosine", "2, 4"], abs=1e-5)
+        assert f"{row['cosine', '2, 4']:+.2f}" in view.words.value
+
+
+def test_the_scrubber_changes_its_parameter(record):
+    view = widgets.scrubber(record)
+    before = view.picture.value
+    view.parameter.value = "2.bias"
+    assert view.picture.value != before
+    assert repr(view) == "scrubber: gradient by use of 2.bias"
+
+
+def test_a_record_without_uses_says_so():
+    with pytest.raises(ValueError, match="holds no gradient by use: no parameter was used twice"):
+        widgets.scrubber(d2lparams.Record(["w"], {}, 1, 0))

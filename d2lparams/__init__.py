@@ -27,7 +27,8 @@ from .sharing import tie, ties, untie
 from .tracking import Record, track
 from .uses import gradient_by_use
 
-_LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots", "widgets": "widgets"}  # name -> the module that is loaded for it
+# name -> the module that is loaded for it
+_LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots", "widgets": "widgets"}
 
 __all__ = [
     "FashionMNIST",

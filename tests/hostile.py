@@ -27,7 +27,7 @@ from d2lparams.exercises.question import SETUP
 
 NOTEBOOK = "6-exercises.ipynb"
 EVERY = frozenset(question.name for question in QUESTIONS)
-SOLUTIONS = {question.name: question.solution_code for question in QUESTIONS}
+FEW = frozenset(("q1", "q2", "q3", "q4"))
 HTML = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 TAKE = """
@@ -618,14 +618,14 @@ def cheat(notebook: dict, code: str) -> frozenset:
 
 
 def crash(notebook: dict, code: str) -> frozenset:
-    cell = answers(notebook)["q1"]
-    cell["source"] += "\n" + code
-    return EVERY - {"q1"}
+    cells = answers(notebook)
+    notebook["cells"] = [cells[name] for name in FEW]
+    cells["q1"]["source"] += "\n" + code
+    return FEW - {"q1"}
 
 
 def noise(notebook: dict, code: str) -> frozenset:
-    crash(notebook, code)
-    return EVERY
+    return crash(notebook, code) | {"q1"}
 
 
 FILES: dict[str, Callable[[dict, Path], frozenset]] = {}

@@ -256,7 +256,7 @@ def test_a_check_says_the_same_every_time(question):
 def test_an_error_is_told_with_its_line_and_without_paths():
     source = "def f(net):\n    x = 1\n    open('/home/ada/net.pt')\n"
     space = {}
-    exec(compile(source, "/tmp/ipykernel_417/2913.py", "exec"), space)
+    exec(compile(source, "/home/ada/ipykernel_417/2913.py", "exec"), space)
     said = NAMED["q2"].check(space["f"]).message
     assert said == "FileNotFoundError: [Errno 2] No such file or directory: '…' (line 3 of the cell)"
     deep = "def f(net):\n    import json\n    return json.loads('{')\n"

@@ -590,6 +590,21 @@ def test_one_new_definition_under_another_name_is_taken(box):
     assert outcome(box, two).message == f"NameError: the cell defines no {Q1.answer}"
 
 
+def test_the_time_of_a_whole_submission_is_limited(box):
+    handed_in = submissions.Submission("ada", cells=cells(("q1", RIGHT)))
+    entries = grading.grade(handed_in, box, budget=0)["questions"]
+    assert entries["q1"]["outcome"] == "could not run"
+    assert "time for the whole submission" in entries["q1"]["message"]
+    assert entries["q2"]["outcome"] == "not attempted"
+
+
+def test_an_answer_is_run_again_when_the_sandbox_was_lost(box, monkeypatch):
+    replies = [sandbox.Reply("lost", 0, b"")]
+    monkeypatch.setattr(box, "run", lambda request: replies.pop() if replies else Sandbox.run(box, request))
+    handed_in = submissions.Submission("ada", cells=cells(("q1", RIGHT)))
+    assert grading.grade(handed_in, box)["questions"]["q1"]["points"] == Q1.points
+
+
 # What was handed in: without a sandbox
 
 

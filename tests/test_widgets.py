@@ -57,6 +57,22 @@ def train(net, steps, each=lambda step, loss: None, momentum=0.9):
     return optimizer
 
 
+def wait(ready):
+    while not ready():
+        time.sleep(0.01)
+
+
+def when_paused(view, action):
+    """Do something in another thread, as JupyterLab's controls do, once the loop says that it is paused."""
+    before = view.words.value
+
+    def act():
+        wait(lambda: "<b>paused" in view.words.value and view.words.value != before)
+        action()
+
+    threading.Thread(target=act, daemon=True).start()
+
+
 @pytest.fixture
 def record():
     net = shared_net()
@@ -271,8 +287,8 @@ def test_pausing_resuming_and_drawing_change_no_bit_of_a_training():
         def each(step, loss):
             view.log(train_loss=loss)
             if step in (20, 70):
+                when_paused(view, lambda: (time.sleep(0.1), seen.append(record.total_steps), view.pausing.click()))
                 view.pausing.click()
-                threading.Timer(0.25, lambda: (seen.append(record.total_steps), view.pausing.click())).start()
 
         again = train(watched, 120, each)
     assert seen == [22, 72]  # paused after the step that was under way, and not one step further
@@ -299,8 +315,8 @@ def test_stopping_ends_the_loop_after_a_whole_step_and_leaves_a_valid_record():
 def test_stopping_a_paused_loop_ends_it():
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        when_paused(view, view.stop)
         view.pause()
-        threading.Timer(0.2, view.stop).start()
         train(net, 1000)
     assert record.total_steps == 1
 
@@ -318,9 +334,8 @@ def test_the_rate_is_scaled_from_the_next_step_on_and_a_scheduler_goes_on_from_t
 def test_the_rate_can_be_scaled_while_the_loop_is_paused():
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record) as view:
+        when_paused(view, lambda: (view.doubling.click(), wait(lambda: view.changes), view.resume()))
         view.pause()
-        threading.Timer(0.2, view.doubling.click).start()
-        threading.Timer(0.6, view.resume).start()
         train(net, 3)
     assert view.changes == [(1, 2.0)]
 

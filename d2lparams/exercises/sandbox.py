@@ -222,20 +222,13 @@ def _behind_a_wall(settings: dict) -> list[str]:
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "agg",
     }
-    namespaces = ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    flags = ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    flags += ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
     if os.geteuid() != 0:
-        namespaces += ["--unshare-user"]  # in which we may do to our own processes what only root may do elsewhere
+        flags += ["--unshare-user"]  # in which we may do to our own processes what only root may do elsewhere
     settings = settings | {"path": ["/course", *(place for place in trees if place.startswith("/site/"))]}
     return [
-        *(
-            shutil.which("bwrap"),
-            *namespaces,
-            "--die-with-parent",
-            "--new-session",
-            "--hostname",
-            "sandbox",
-            "--clearenv",
-        ),
+        *(shutil.which("bwrap"), *flags),
         *("--cap-drop", "ALL", *(word for name in ABILITIES for word in ("--cap-add", f"CAP_{name}"))),
         *(word for name, value in environment.items() for word in ("--setenv", name, value)),
         *(*binds, "--chdir", "/tmp", f"/python/bin/{python.name}", "-I", "-S", "-B"),

@@ -11,6 +11,7 @@ import PIL.Image
 from IPython import get_ipython
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 _LABELS = {"description_width": "initial"}
 _faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)
@@ -104,6 +105,18 @@ class Face(ipywidgets.VBox):
             ipywidgets.Widget.close(widget)
 
 
+def logarithmic(axis):
+    """Make the vertical axis logarithmic, with few ticks: most of a picture's time goes into them."""
+    axis.set_yscale("log")
+    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 4)))
+    axis.tick_params(which="minor", labelsize=7)
+
+
+def source(figure, record):
+    """Say above a record's figure what the net was trained on."""
+    figure.suptitle(record.source, x=0.01, y=0.99, ha="left", fontsize=8)
+
+
 def answer(method):
     """Let a method of a `Face` answer its controls: one at a time, and with errors shown in the words."""
 
@@ -127,7 +140,11 @@ def choice(label, options, value=None, width="240px"):
     """Return a dropdown with its whole label."""
     value = next(iter(options), None) if value is None else value
     return ipywidgets.Dropdown(
-        description=label, options=list(options), value=value, style=_LABELS, layout={"width": width}
+        description=label,
+        options=list(options),
+        value=value,
+        style=_LABELS,
+        layout={"width": width, "flex": "0 0 auto"},
     )
 
 

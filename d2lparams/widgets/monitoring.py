@@ -5,11 +5,10 @@ import threading
 import time
 
 from IPython.display import display
-from matplotlib.ticker import LogLocator
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .. import plots
-from .face import Canvas, Face, answer_at_once, button
+from .face import Canvas, Face, answer_at_once, button, logarithmic, source
 
 LINES = 7  # weights that are drawn, one for each color: of a deeper net the first, the last, and some between
 QUANTITIES = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}
@@ -189,7 +188,8 @@ class Monitor(Face):
 
     def _line(self, axis, key, i, x, y, label):
         if key not in self._lines:
-            form = {"color": plots.colour(i), "linestyle": plots.style(i), "linewidth": 1.2}
+            form = {"color": plots.colour(i), "linestyle": plots.style(i), "linewidth": 1.2, "marker": "."}
+            form["markersize"] = 4 if isinstance(key, str) else 0  # a curve may have a single point so far
             (self._lines[key],) = axis.plot([], [], label=label, **form)
             if label:
                 axis.legend(frameon=False, fontsize=7)
@@ -199,14 +199,12 @@ class Monitor(Face):
         figure = self.canvas.figure
         names = ["loss", "accuracy", "uses", *QUANTITIES]
         grid = figure.add_gridspec(2, 3, left=0.07, right=0.985, bottom=0.11, top=0.91, wspace=0.3, hspace=0.5)
-        figure.suptitle(self.record.source, fontsize=9)
+        source(figure, self.record)
         self._axes = {name: plots.dress(figure.add_subplot(cell)) for name, cell in zip(names, grid, strict=True)}
         for name, axis in self._axes.items():
             axis.set(xlabel="optimizer step", ylabel=QUANTITIES.get(name, name))
             if name in ("grad_norm", "update_ratio", "uses"):
-                axis.set_yscale("log")
-                axis.yaxis.set_minor_locator(LogLocator(subs=(2, 4)))  # few: most of a picture's time goes into ticks
-                axis.tick_params(which="minor", labelsize=7)
+                logarithmic(axis)
             axis.xaxis.set_label_coords(0.5, -0.17)
             axis.yaxis.set_label_coords(-0.17, 0.5)
         self._axes["uses"].set_ylabel("gradient norm ‖g‖")

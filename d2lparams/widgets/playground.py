@@ -117,7 +117,7 @@ def _matrix(axis, values, title, i, outlined=None):
     axis.set(xticks=range(values.shape[1]), yticks=range(len(values)))
     axis.tick_params(labelsize=7, length=0)
     for spine in axis.spines.values():
-        spine.set(color=plots.colour(i), linewidth=3, linestyle=plots.style(i))
+        spine.set(color=plots.colour(i), linewidth=3)
 
 
 def tie_playground(net="three linear layers"):

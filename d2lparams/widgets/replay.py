@@ -3,7 +3,7 @@
 import ipywidgets
 
 from .. import plots
-from .face import Canvas, Face, answer, choice, slider
+from .face import Canvas, Face, answer, choice, logarithmic, slider, source
 
 
 class Scrubber(Face):
@@ -57,7 +57,9 @@ class Scrubber(Face):
         self._sum[1].set_data([total / unit], [0])
         for marker in self._markers:
             marker.set_xdata([step, step])
-        cosines = ", ".join(f"cosine of {pair}: {row['cosine', pair]:+.2f}" for pair in self._table["cosine"])
+        cosines = ", ".join(
+            f"cosine of {pair}: {round(row['cosine', pair], 2) + 0.0:+.2f}" for pair in self._table["cosine"]
+        )
         self._title.set_text(f"step {step:,}: sum ‖g‖ {total:.3g}")
         self.name = f"scrubber: gradient by use of {self.parameter.value}"
         self.show(f"<b>Step {step:,}</b> of {self._table.index[-1]:,}: {'; '.join(told)}; {cosines}.")
@@ -65,12 +67,13 @@ class Scrubber(Face):
     def _lay_out(self):
         table, canvas = self._table, self.canvas
         canvas.clear()
-        canvas.figure.suptitle(self.record.source, fontsize=9)
-        left, middle, right = (plots.dress(canvas.figure.add_axes([x, 0.15, 0.255, 0.72])) for x in (0.065, 0.4, 0.735))
+        source(canvas.figure, self.record)
+        left, middle, right = (plots.dress(canvas.figure.add_axes([x, 0.15, 0.255, 0.72])) for x in (0.08, 0.41, 0.735))
         for i, place in enumerate(table["norm"]):
             left.plot(table["norm", place], color=plots.colour(i), linestyle=plots.style(i), linewidth=0.8, label=place)
         left.plot(table["sum", "norm"], color=plots.colour(6), linestyle=":", linewidth=0.8, label="their sum")
-        left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", yscale="log")
+        left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖")
+        logarithmic(left)
         left.legend(frameon=False, fontsize=7)
         for i, pair in enumerate(table["cosine"]):
             middle.plot(table["cosine", pair], color=plots.colour(i + 2), linewidth=0.8, label=pair)

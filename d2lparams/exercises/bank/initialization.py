@@ -21,7 +21,7 @@ def _uniform_cdf(low, high):
 
 def _q4_cases(rng):
     cases = []
-    for activation in (nn.ReLU(), nn.LeakyReLU(real(rng, 0.5, 0.9)), nn.Tanh()):
+    for activation in (nn.ReLU(), nn.LeakyReLU(real(rng, 0.5, 0.7)), nn.Tanh()):
         fan_in, fan_out = whole(rng, 110, 120), whole(rng, 60, 64)
         layer = filled(nn.Linear(fan_in, fan_out), rng)
         slope = getattr(activation, "negative_slope", 0.0)

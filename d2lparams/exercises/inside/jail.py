@@ -12,10 +12,10 @@ import resource
 import secrets
 import struct
 
-NEWNS, NEWIPC, NEWPID = 0x00020000, 0x08000000, 0x20000000  # clone(2)
+NEWNS, NEWPID = 0x00020000, 0x20000000  # clone(2)
 NAMESPACES = 0x7E020000  # every CLONE_NEW... flag that clone(2) takes
-RDONLY, NOSUID, NODEV, NOEXEC, REC, PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000  # mount(2)
-SECCOMP, BOUNDING_READ, BOUNDING_DROP, NO_NEW_PRIVS = 22, 23, 24, 38  # prctl(2)
+RDONLY, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8  # mount(2)
+SECCOMP, BOUNDING_READ, BOUNDING_DROP = 22, 23, 24  # prctl(2)
 
 PROCESSES, FILES, FILE_BYTES, SCRATCH = 32, 256, 64 << 20, b"size=64m,nr_inodes=4k,mode=1777"
 
@@ -65,8 +65,7 @@ def fresh_user() -> int:
 
 def _files() -> None:
     """Hide /proc, and cover what can be written to with file systems that are small, empty, and gone with us."""
-    _call("unshare", NEWNS | NEWIPC)
-    _call("mount", None, b"/", None, REC | PRIVATE, None)
+    _call("unshare", NEWNS)  # bubblewrap's mounts are nobody else's, and so are these
     for path in (b"/tmp", b"/dev/shm"):
         _call("mount", b"tmpfs", path, b"tmpfs", NOSUID | NODEV, SCRATCH)
     _call("mount", b"tmpfs", b"/proc", b"tmpfs", RDONLY | NOSUID | NODEV | NOEXEC, b"size=4k")
@@ -88,7 +87,7 @@ def _limits(seconds: float, memory: int) -> None:
 
 
 def _rights(user: int | None) -> None:
-    """Become a user that nobody is, with no capability left and no way to get one."""
+    """Become a user that nobody is, with no capability left. Bubblewrap took care that no program can give any back."""
     capability = 0
     while _libc.prctl(BOUNDING_READ, capability, 0, 0, 0) >= 0:  # kernels differ in how many there are
         _call("prctl", BOUNDING_DROP, capability, 0, 0, 0)
@@ -99,7 +98,6 @@ def _rights(user: int | None) -> None:
         os.setresuid(user, user, user)
     header, nothing = struct.pack("=Ii", 0x20080522, 0), bytes(24)  # capset(2), version 3: two words, three sets
     _call("capset", header, nothing)
-    _call("prctl", NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 # Calls by which a process gets at others, at the kernel's insides, or at memory that no limit counts; (x86-64, arm64).

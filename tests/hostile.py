@@ -19,6 +19,7 @@ import os
 import re
 import socket
 import stat
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -585,7 +586,12 @@ def form() -> dict:
 
 def _cell(kind: str, source: str, grade_id: str | None = None, **data: object) -> dict:
     flags = {"grade": False, "locked": False, "solution": False, "task": False, "schema_version": 3}
-    cell = {"cell_type": kind, "id": f"{grade_id or 'c'}-{abs(hash(source)) % 10**8}", "source": source, "metadata": {}}
+    cell = {
+        "cell_type": kind,
+        "id": f"{grade_id or 'c'}-{zlib.crc32(source.encode()):08x}",
+        "source": source,
+        "metadata": {},
+    }
     if grade_id:
         cell["metadata"]["nbgrader"] = flags | data | {"grade_id": grade_id}
         if kind == "code":

@@ -225,7 +225,7 @@ class Figure:
         """Return a digest of the picture that is shown now."""
         return self.image.evaluate(
             """async image => {
-              await image.decode();
+              while (await image.decode().catch(() => 'the next picture came meanwhile'));
               const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
               const pen = canvas.getContext('2d');
               pen.drawImage(image, 0, 0);

@@ -95,6 +95,29 @@ def test_every_question_that_earned_nothing_has_a_reason(graded):
             assert entry["outcome"] == "correct" if entry["points"] else entry["message"], (learner, name)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("empty", "the file is empty"),
+        ("cut-short", "not a notebook: JSONDecodeError"),
+        ("deep-file", "not a notebook: RecursionError"),
+        ("not-a-notebook", "no list of cells"),
+        ("huge", "larger than 20 MB"),
+        ("something-else", "there is no notebook in the folder, but 'essay.docx'"),
+        ("link-to-a-peer", "links are not followed"),
+        ("link-to-passwd", "links are not followed"),
+        ("link-to-a-folder", "there is no notebook"),
+        ("pipe", "not a plain file"),
+        pytest.param("a-device", "not a plain file", marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root")),
+        ("a-folder", "there is no notebook"),
+    ],
+)
+def test_a_file_that_cannot_be_graded_has_its_reason(graded, name, reason):
+    record = graded.records[f"file-{name}"]
+    assert reason in record["note"]
+    assert {entry["message"] for entry in record["questions"].values()} == {record["note"]}
+
+
 def test_nobody_got_hold_of_anything(graded):
     said = {
         f"{learner}: {entry['message']}"

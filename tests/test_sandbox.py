@@ -81,14 +81,20 @@ for name in ("bank", "question", "compare", "authoring", "grading", "course", "s
     assert see(box, source) == []
 
 
-def test_the_environment_tells_nothing_and_a_second_copy_of_the_solutions_is_covered(tmp_path, monkeypatch):
+def test_no_group_variable_or_second_copy_of_the_solutions_gets_in(tmp_path, monkeypatch):
     needs_walls()
     copy = tmp_path / "site-packages" / "d2lparams" / "exercises"
     copy.mkdir(parents=True)
     (copy / "bank.py").write_text("solutions")
     monkeypatch.syspath_prepend(tmp_path / "site-packages")
     monkeypatch.setenv("SECRET", "1")
-    with Sandbox(Limits(seconds=3)) as box:
+    groups = os.getgroups()
+    if os.geteuid() == 0:
+        os.setgroups([*groups, 54321])
+    with Sandbox(Limits(seconds=4)) as box:
+        if os.geteuid() == 0:
+            os.setgroups(groups)
+            assert see(box, "import os; seen = os.getgroups()") == []
         seen = see(box, "import os; seen = list(os.environ)")
         assert see(box, "import glob; seen = glob.glob('/site/*/d2lparams/exercises')") == [
             "/site/0/d2lparams/exercises"
@@ -102,7 +108,7 @@ def test_ordinary_python_works(box):
     """What an honest answer might import, where all of it must be readable for whoever the answer runs as."""
     source = """
 import bz2, collections, ctypes, dataclasses, hashlib, inspect, lzma, sqlite3, ssl, subprocess, sys, tempfile, threading
-import numpy, matplotlib.pyplot as plt, pandas
+import pickle, numpy, matplotlib.pyplot as plt, pandas
 from d2l import torch as d2l
 with tempfile.TemporaryFile() as file: torch.save(torch.ones(3), file)
 thread = threading.Thread(target=print); thread.start(); thread.join()
@@ -111,7 +117,8 @@ class Point: x: "int" = 0
 def twice(x): return 2 * x
 plt.plot([1, 2])
 done = subprocess.run([sys.executable, "-c", "print(7)"], capture_output=True, text=True)
-seen = [inspect.getsource(twice), int(done.stdout), Point().x, d2lparams.count_parameters(nn.Linear(2, 2))]
+point = pickle.loads(pickle.dumps(Point()))
+seen = [inspect.getsource(twice), int(done.stdout), point.x, d2lparams.count_parameters(nn.Linear(2, 2))]
 """
     assert see(box, source) == ["def twice(x): return 2 * x\n", 7, 0, 6]
 

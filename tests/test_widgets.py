@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import threading
 import time
 
@@ -410,6 +411,7 @@ def test_what_is_logged_stays_bounded_and_keeps_its_mean():
     points = view.board.data["train_loss"]
     assert len(points) <= POINTS
     assert points[-1].x > 0.99 * 5 * POINTS
+    assert len({b.x - a.x for a, b in itertools.pairwise(points)}) == 1  # early and late alike
     assert np.mean([point.y for point in points]) == pytest.approx(0.5, abs=0.01)
 
 

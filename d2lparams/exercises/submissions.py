@@ -137,9 +137,8 @@ def _cell(cell: dict) -> Cell:
     lines = source if isinstance(source, list) else [source]
     data = cell.get("metadata")
     data = data.get("nbgrader") if isinstance(data, dict) else None
-    grade_id = data.get("grade_id") if isinstance(data, dict) else None
     return Cell(
         str(cell.get("cell_type")),
         "".join(line for line in lines if isinstance(line, str))[:LONGEST],
-        grade_id if isinstance(grade_id, str) else None,
+        data.get("grade_id") if isinstance(data, dict) else None,
     )

@@ -88,8 +88,8 @@ class Monitor(Face):
             number = value.item() if hasattr(value, "item") else value
             self.board.draw(self.record.total_steps, number, label, every)
             points = self.board.data.get(label, [])
-            if len(points) > POINTS:
-                pairs = zip(points[::2], points[1::2], strict=False)
+            if len(points) == POINTS:
+                pairs = zip(points[::2], points[1::2], strict=True)
                 points[:] = [plots.Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
                 self._every[label] = 2 * every
 

@@ -218,7 +218,7 @@ def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook)
     shoot(notebook, figure, "monitor")
     before = figure.picture()
     figure.press("resume", "Space")
-    figure.changed(before, steady=False, seconds=60)  # drawing may take 3% of the time, so a slow machine waits long
+    figure.changed(before, steady=False, seconds=60)  # drawing may take 2% of the time, so a slow machine waits long
     assert step(figure.text()) > step(paused)
     figure.press("stop", "Space")
     lab.wait(notebook.done, 20, "the cell to end")

@@ -229,7 +229,7 @@ class Monitor(Face):
             answer_at_once(control)
 
 
-def monitor(record, seconds=1.0, share=0.03):
+def monitor(record, seconds=1.0, share=0.02):
     """Return a live view of the loop that fills `record`, to be entered behind `track` in one `with` statement.
 
     record: what `track` yields. seconds: at least so long between two pictures. share: of the time that drawing may

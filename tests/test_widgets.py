@@ -25,7 +25,7 @@ from d2lparams.widgets.monitoring import POINTS, Stopped
 
 def pixels(view):
     """Return the picture that a face shows, as an array (height, width, 3)."""
-    return np.asarray(Image.open(io.BytesIO(view.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(bytes(view.picture.value).split(b",")[1]))).convert("RGB"))
 
 
 def controls(view):

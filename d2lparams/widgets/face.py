@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+PNG = "data:image/png;base64,"
 _LABELS = {"description_width": "initial"}
 _faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)
 
@@ -68,7 +69,8 @@ class Face(ipywidgets.VBox):
 
     def __init__(self, name, canvas, *rows):
         self.name, self.canvas = name, canvas
-        self.picture = ipywidgets.Image(format="png", layout={"width": f"{canvas.figure.bbox.width:.0f}px"})
+        # in an address, not as a file: of files that follow one another quickly, a browser now and then shows none
+        self.picture = ipywidgets.Image(format="url", layout={"width": f"{canvas.figure.bbox.width:.0f}px"})
         self.picture.layout.max_width = "100%"
         self.words = ipywidgets.HTML()
         self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
@@ -83,11 +85,11 @@ class Face(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options):
         bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": self.name, "image/png": base64.b64encode(self.picture.value).decode()}
+        return bundle | {"text/plain": self.name, "image/png": bytes(self.picture.value).decode().removeprefix(PNG)}
 
     def show(self, words):
         """Show the canvas as it stands now, and the words, in HTML, below it."""
-        self.picture.value = self.canvas.png()
+        self.picture.value = PNG.encode() + base64.b64encode(self.canvas.png())
         self.words.value = f'<div aria-live="polite">{words}</div>'
 
     def tell(self, error):

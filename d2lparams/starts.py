@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .initializers import HealthReport, Layer, _dead, _finite, _moments, half_zero_uniform_
+from .initializers import HealthReport, Layer, _dead, _moments, half_zero_uniform_
 
 SCHEMES = {
     "default": functools.partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # what nn.Linear draws
@@ -85,27 +85,20 @@ def first_pass(scheme="He", gain=1.0, depth=4, width=256, activation="ReLU", see
                 signal, names, kinds = [*signal, last], [*names, f"layer {i + 1}"], [*kinds, activation]
         loss = F.cross_entropy(last, y)
         gradients = torch.autograd.grad(loss, signal)
+    stds, grad_stds = ([_moments(values)[1] for values in tensors] for tensors in (signal, gradients))
     layers = [
-        Layer(
-            name,
-            kind,
-            tuple(values.shape),
-            _moments(values)[1],
-            _dead(values.detach()),
-            _moments(gradient)[1],
-            _finite(values) and _finite(gradient),
-        )
-        for name, kind, values, gradient in zip(names, kinds, signal, gradients, strict=True)
+        Layer(name, kind, tuple(values.shape), std, _dead(values.detach()), grad_std, math.isfinite(std + grad_std))
+        for name, kind, values, std, grad_std in zip(names, kinds, signal, stds, grad_stds, strict=True)
     ]
     ends = [i for i, name in enumerate(names) if name not in names[i + 1 :]]  # behind the activation
     weights = [weight.detach() for weight in weights]
-    stds = {
+    by_kind = {
         "weights": [_moments(weight)[1] for weight in weights],
         "activations": [layers[i].std for i in ends],
         "gradients": [layers[i].grad_std for i in ends],
     }
     report = HealthReport(loss.item(), CLASSES, _moments(X)[1], layers)
-    return Start(report, weights, [signal[i].detach() for i in ends], [gradients[i] for i in ends], stds)
+    return Start(report, weights, [signal[i].detach() for i in ends], [gradients[i] for i in ends], by_kind)
 
 
 @functools.lru_cache(maxsize=32)
@@ -125,7 +118,7 @@ def profile(tensors, bins=BINS):
     >>> limit, heights.tolist()
     (2.0, [[1.0, 0.0, 2.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0, 0.0]])
     """
-    largest = [float(torch.linalg.vector_norm(tensor, math.inf)) for tensor in tensors]
+    largest = [max(-low.item(), high.item()) for low, high in map(torch.aminmax, tensors)]
     if not all(map(math.isfinite, largest)):
         tensors = [tensor[tensor.isfinite()] for tensor in tensors]
         largest = [float(tensor.abs().max()) if tensor.numel() else 0.0 for tensor in tensors]

@@ -267,13 +267,16 @@ ipywidgets.VBox([gain, ipywidgets.interactive_output(draw, {"gain": gain})])
 """
 PAINTED = """() => {
   window.times = [];
-  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
-  document.addEventListener('load', event => {
-    if (event.target.tagName !== 'IMG' || !window.pressed) return;
+  const shown = () => {
+    if (!window.pressed) return;
     const pressed = window.pressed;
     window.pressed = 0;
     requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - pressed)));
-  }, true); }"""
+  };
+  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
+  document.addEventListener('load', event => { if (event.target.tagName === 'IMG') shown(); }, true);
+  const drawImage = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function (...given) { shown(); drawImage.apply(this, given); }; }"""
 
 
 def in_a_browser(moves=60):
@@ -294,7 +297,7 @@ def in_a_browser(moves=60):
                 notebook = lab.Notebook(chromium, address, "bench.ipynb")
                 notebook.run_all(60)
                 page, handle = notebook.page, notebook.page.locator(".noUi-handle").first
-                page.locator(".jp-OutputArea-output img").first.wait_for()
+                page.locator(".jp-OutputArea-output :is(img, canvas)").first.wait_for()
                 page.evaluate(PAINTED)
                 handle.focus()
                 for move in range(moves + 5):

@@ -4,7 +4,9 @@ What a notebook did is read from JupyterLab's own model of it, not from the page
 """
 
 import ast
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -207,10 +209,10 @@ class Figure:
         self.notebook, self.page = notebook, notebook.page
         self.cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(notebook.index(source))
         self.box = self.cell.locator(".jp-OutputArea-output .widget-vbox").first
-        self.image, self.words = self.box.locator("img").first, self.box.locator(".widget-html-content").last
+        self.canvas, self.words = self.box.locator("canvas").first, self.box.locator(".widget-html-content").last
         if button:
             self.cell.locator(f".widget-vbox button:enabled:has-text('{button}')").first.wait_for(timeout=30_000)
-        self.image.wait_for(timeout=30_000)
+        self.canvas.wait_for(timeout=30_000)
         self.box.scroll_into_view_if_needed()
 
     def text(self):
@@ -223,16 +225,11 @@ class Figure:
 
     def picture(self):
         """Return a digest of the picture that is shown now."""
-        return self.image.evaluate(
-            """async image => {
-              while (await image.decode().catch(() => 'the next picture came meanwhile'));
-              const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
-              const pen = canvas.getContext('2d');
-              pen.drawImage(image, 0, 0);
-              const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
-              const digest = await crypto.subtle.digest('SHA-256', pixels);
-              return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0')).join(''); }"""
-        )
+        return hashlib.sha256(self.png()).hexdigest()
+
+    def png(self):
+        """Return the picture that is shown now, as a PNG file's bytes."""
+        return base64.b64decode(self.canvas.evaluate("canvas => canvas.toDataURL()").split(",")[1])
 
     def steady(self):
         """Wait until the picture has been the same for a while; return its digest."""
@@ -252,13 +249,14 @@ class Figure:
         return self.steady() if steady else self.picture()
 
     def watch(self):
-        """Note in every frame from now on what the picture's size on the screen is, 0 where there is none."""
-        self.image.evaluate(
-            """image => {
+        """Note in every frame from now on what the picture's size on the screen is, 0 where nothing is drawn."""
+        self.canvas.evaluate(
+            """canvas => {
               window.sizes = [];
+              const pen = canvas.getContext('2d');
               const look = () => {
-                const there = image.isConnected && image.naturalWidth > 0;
-                window.sizes.push(there ? image.getBoundingClientRect().height : 0);
+                const there = canvas.isConnected && pen.getImageData(1, 1, 1, 1).data[3] === 255;
+                window.sizes.push(there ? canvas.getBoundingClientRect().height : 0);
                 window.looking = requestAnimationFrame(look); };
               look(); }"""
         )

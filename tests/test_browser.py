@@ -4,13 +4,17 @@ Skipped, with the reason, where Chromium or Playwright is missing; where the env
 Screenshots of each interactive figure, in the light and the dark theme, go to build/screenshots.
 """
 
+import base64
 import importlib.util
+import io
 import os
 import shutil
 from pathlib import Path
 
 import lab
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "build" / "screenshots"
@@ -137,10 +141,29 @@ def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
     """
     assert f"{notebook.value('verdict', setup)}: first loss" in words
     assert_no_flicker_and_no_stack(notebook, figure, "gain")
+    assert_drawn_as_matplotlib_does(figure, "explorer", "gain")
     notebook.restart()
     assert failures(notebook.run_all(200)) == []
     figure = lab.Figure(notebook, "widgets.init_explorer(")
     assert move_everything()[0] == moved
+
+
+def assert_drawn_as_matplotlib_does(figure, name, slider):
+    """Compare the browser's picture with matplotlib's, coarsely: letters differ a little; a later setting differs more."""
+
+    def matplotlibs():
+        return coarse(base64.b64decode(figure.notebook.value(f"{name}._repr_mimebundle_()['image/png']")))
+
+    figure.steady()
+    shown, same = coarse(figure.png()), matplotlibs()
+    figure.press(slider, *["ArrowLeft"] * 10)
+    figure.steady()
+    assert np.abs(shown - same).mean() < 0.5 * np.abs(shown - matplotlibs()).mean()
+
+
+def coarse(png):
+    """Return a picture's brightness at a quarter of its size."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("L").reduce(4)).astype(float)
 
 
 def assert_no_flicker_and_no_stack(notebook, figure, slider):
@@ -237,6 +260,7 @@ def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook)
 def scrub(notebook):
     figure = lab.Figure(notebook, "widgets.scrubber(")
     shoot(notebook, figure, "scrubber")
+    assert_drawn_as_matplotlib_does(figure, "scrubber", "recorded step")
     for label, keys in [
         ("recorded step", ["ArrowLeft"]),
         ("parameter", pick("ArrowDown")),

@@ -7,6 +7,7 @@ import threading
 import time
 
 import ipywidgets
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -21,11 +22,17 @@ from d2lparams import starts, ways, widgets
 from d2lparams.widgets import face as faces
 from d2lparams.widgets.explorer import HIGH, LOW
 from d2lparams.widgets.monitoring import POINTS, Stopped
+from d2lparams.widgets.screen import SEGMENT, Canvas
 
 
 def pixels(view):
-    """Return the picture that a face shows, as an array (height, width, 3)."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(bytes(view.picture.value).split(b",")[1]))).convert("RGB"))
+    """Return the picture that a notebook stores of a face, as an array (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(view._repr_mimebundle_()["image/png"]))).convert("RGB"))
+
+
+def shown(view):
+    """Return what the browser was given to draw."""
+    return view.screen.ground, view.screen.scene
 
 
 def controls(view):
@@ -143,13 +150,13 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
     run("a", "3", widgets.init_explorer)
     assert first.comm is second.comm is None
     assert elsewhere.comm
-    picture = first.picture.value
+    picture = shown(first)
     first.gain.value = 2.0  # a late event finds nobody
-    assert first.picture.value == picture
+    assert shown(first) == picture
 
 
 def test_a_canvas_draws_what_moves_as_a_whole_new_drawing_would():
-    canvas, whole = faces.Canvas(3, 2), faces.Canvas(3, 2)
+    canvas, whole = Canvas(3, 2), Canvas(3, 2)
     axes = [each.figure.add_axes([0.2, 0.2, 0.7, 0.7], xlim=(0, 1), ylim=(0, 1)) for each in (canvas, whole)]
     lines = [axis.plot([0.1, 0.9], [0.1, 0.1])[0] for axis in axes]
     canvas.moving(lines[0])
@@ -157,6 +164,47 @@ def test_a_canvas_draws_what_moves_as_a_whole_new_drawing_would():
     for line in lines:
         line.set_ydata([0.2, 0.9])
     assert canvas.png() == whole.png()
+
+
+def test_a_scene_says_in_pixels_from_the_upper_left_what_matplotlib_would_draw():
+    canvas = Canvas(3, 2)  # 300 by 200 pixels
+    axis = canvas.figure.add_axes([0.2, 0.1, 0.5, 0.5], xlim=(0, 1), ylim=(1, 100), yscale="log")
+    form = {"color": "red", "linewidth": 0.72, "linestyle": "--", "marker": "s", "markersize": 6.2}
+    canvas.moving(axis.plot([0, 0.5, 1], [1, np.nan, 10], **form)[0])
+    canvas.moving(axis.plot([2], [100], "o", color="#0072B2")[0])
+    form = {"transform": axis.transAxes, "ha": "right", "va": "center", "size": 7.2}
+    canvas.moving(axis.text(1, 0, "a", **form))
+    canvas.moving(axis.text(0, 0, "hidden", visible=False))
+    scene = canvas.scene()
+    dashed, dot = scene["lines"]
+    assert (dashed["count"], dashed["color"], dashed["mark"]) == (3, "#ff0000", "s")
+    assert (dot["count"], dot["color"], dot["mark"], dot["width"]) == (1, "#0072b2", "o", 0)
+    assert [dashed["width"], dashed["radius"]] == pytest.approx([1, 5])
+    assert dashed["dash"] == pytest.approx(matplotlib.rcParams["lines.dashed_pattern"])
+    assert dashed["clip"] == pytest.approx([60, 80, 150, 100])
+    points = np.frombuffer(scene["points"], "<f4").reshape(-1, 2)
+    np.testing.assert_allclose(points, [[60, 180], [np.nan] * 2, [210, 130], [360, 80]], rtol=1e-6)
+    (text,) = scene["texts"]
+    assert (text["text"], text["color"], text["align"], text["baseline"]) == ("a", "#000000", "right", "middle")
+    assert [text["x"], text["y"], text["size"]] == pytest.approx([210, 180, 10])
+
+
+def test_ground_and_scene_of_another_parameter_come_in_one_message(record, monkeypatch):
+    view, sent = widgets.scrubber(record), []
+    monkeypatch.setattr(view.screen, "send_state", lambda key: sent.append(set(key)))
+    view.step.value -= 1
+    view.parameter.value = "2.bias"
+    first, second = filter(None, sent)  # nothing is sent of an empty set
+    assert first == {"scene"}  # what stays is not sent again
+    assert second == {"ground", "scene", "label"}
+
+
+def test_a_message_to_a_browser_on_the_same_machine_fills_a_segment():
+    view = widgets.init_explorer()
+    assert "filling" not in view.screen.scene
+    view.screen.near = True
+    view.gain.value = 2.0
+    assert len(view.screen.scene["filling"]) == SEGMENT
 
 
 # ---- the explorer
@@ -193,9 +241,9 @@ def test_every_control_of_the_explorer_changes_the_picture():
     view = widgets.init_explorer()
     moves = {"scheme": "Xavier", "activation": "tanh", "gain": 2.0, "depth": 9, "units": 64}
     for name, value in moves.items():
-        before = view.picture.value
+        before = shown(view)
         getattr(view, name).value = value
-        assert view.picture.value != before, name
+        assert shown(view) != before, name
 
 
 def test_an_explorer_of_many_layers_names_no_more_than_have_room():
@@ -222,9 +270,9 @@ def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
 def test_the_playground_shows_what_the_core_says_of_each_way(way):
     view = widgets.tie_playground()
     view.way.value = way
-    before = view.picture.value
+    before = shown(view)
     view.tie.click()
-    assert view.picture.value != before or way == "equal values (load_state_dict)"
+    assert shown(view) != before or way == "equal values (load_state_dict)"
     torch.manual_seed(0)
     net = ways.share(ways.three_layers(), way, "0", "4")
     assert d2lparams.ties(net)._repr_html_() in view.words.value
@@ -475,10 +523,10 @@ def test_the_scrubber_shows_each_recorded_step(record, tmp_path):
     table = record.uses("2.weight")
     assert view.step.value == view.step.max == view.player.max == len(table) - 1
     for i in (0, 11):
-        before = view.picture.value
+        before = shown(view)
         view.step.value = i
         row = table.iloc[i]
-        assert view.picture.value != before
+        assert shown(view) != before
         assert f"<b>Step {table.index[i]:,}</b>" in view.words.value
         ends = np.array([dot.get_xydata()[0] for _, dot in view._arrows.values()])
         total = view._sum[1].get_xydata()[0]
@@ -492,9 +540,9 @@ def test_the_scrubber_shows_each_recorded_step(record, tmp_path):
 
 def test_the_scrubber_changes_its_parameter(record):
     view = widgets.scrubber(record)
-    before = view.picture.value
+    before = shown(view)
     view.parameter.value = "2.bias"
-    assert view.picture.value != before
+    assert shown(view) != before
     assert repr(view) == "scrubber: gradient by use of 2.bias"
 
 

@@ -5,15 +5,23 @@ import math
 
 import ipywidgets
 import numpy as np
+import traitlets
 
 from .. import plots
 from ..starts import ACTIVATIONS, BINS, SCHEMES, first_pass, profile
-from .face import Canvas, Face, answer, choice, slider
+from .face import Face, answer, choice, slider
+from .screen import Canvas
 
 KINDS = ("weights", "activations", "gradients")
 EDGES = np.append(np.linspace(-1, 1, BINS + 1).repeat(2)[1:-1], np.nan)  # of the bins, each side twice; and a gap
 LOW, HIGH = 1e-12, 1e9  # the scale of standard deviations; what lies beyond stands at its edge
 VERDICTS = {"healthy": ("✓", "#009E73"), "vanishes": ("↓", "#0072B2"), "explodes": ("↑", "#D55E00")}
+
+
+class Gain(ipywidgets.FloatLogSlider):
+    """A slider whose every position is not sent back to the browser that it came from: others must not wait for it."""
+
+    value = traitlets.CFloat(1.0).tag(sync=True, echo_update=False)
 
 
 class Explorer(Face):
@@ -22,7 +30,7 @@ class Explorer(Face):
     def __init__(self, scheme, gain, depth, width, activation):
         self.scheme = choice("scheme", SCHEMES, scheme)
         self.activation = choice("activation", ACTIVATIONS, activation)
-        self.gain = slider(ipywidgets.FloatLogSlider, "gain", value=gain, min=-1, max=1, step=0.02)
+        self.gain = slider(Gain, "gain", value=gain, min=-1, max=1, step=0.02)
         self.gain.readout_format = ".2f"
         self.depth = slider(ipywidgets.IntSlider, "hidden layers", value=depth, min=1, max=16)
         self.units = slider(ipywidgets.SelectionSlider, "units in each", value=width, options=[16, 64, 128, 256, 512])

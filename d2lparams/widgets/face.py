@@ -3,61 +3,16 @@
 import base64
 import functools
 import html
-import io
 import threading
 
 import ipywidgets
-import PIL.Image
 from IPython import get_ipython
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-PNG = "data:image/png;base64,"
+from .screen import Screen
+
 _LABELS = {"description_width": "initial"}
 _faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)
-
-
-class Canvas:
-    """A figure on white, drawn off screen. What is `moving` is drawn anew for each picture, the rest only once.
-
-    width, height: in inches, of 100 pixels. The figure is no pyplot figure, so no notebook shows it a second time.
-    """
-
-    def __init__(self, width, height):
-        self.figure = Figure((width, height), dpi=100, facecolor="white")
-        self._agg = FigureCanvasAgg(self.figure)
-        self._moving, self._rest = [], None
-
-    def moving(self, artist):
-        """Have `artist` drawn anew for each picture, on top of the rest, and return it."""
-        artist.set_animated(True)
-        self._moving.append(artist)
-        return artist
-
-    def still(self):
-        """Forget how the rest looked: an axis has changed."""
-        self._rest = None
-
-    def clear(self):
-        """Empty the figure."""
-        self.figure.clear()
-        self._moving, self._rest = [], None
-
-    def png(self):
-        """Return the picture as it stands now, compressed a little: somebody waits for it, and it does not go far."""
-        if self._rest is None:
-            self._agg.draw()
-            self._rest = self._agg.copy_from_bbox(self.figure.bbox)
-        else:
-            self._agg.restore_region(self._rest)
-        for artist in self._moving:
-            self.figure.draw_artist(artist)
-        size = self._agg.get_width_height()
-        picture = PIL.Image.frombuffer("RGBA", size, self._agg.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
-        png = io.BytesIO()
-        picture.save(png, "png", compress_level=1)
-        return png.getvalue()
 
 
 class Face(ipywidgets.VBox):
@@ -69,13 +24,11 @@ class Face(ipywidgets.VBox):
 
     def __init__(self, name, canvas, *rows):
         self.name, self.canvas = name, canvas
-        # in an address, not as a file: of files that follow one another quickly, a browser now and then shows none
-        self.picture = ipywidgets.Image(format="url", layout={"width": f"{canvas.figure.bbox.width:.0f}px"})
-        self.picture.layout.max_width = "100%"
+        self.screen = Screen()
         self.words = ipywidgets.HTML()
         self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
         lines = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
-        super().__init__([*lines, self.picture, self.words])
+        super().__init__([*lines, self.screen, self.words])
         for widget in _below(self):
             answer_at_once(widget)
         _replace_earlier(self)
@@ -84,12 +37,13 @@ class Face(ipywidgets.VBox):
         return self.name
 
     def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": self.name, "image/png": bytes(self.picture.value).decode().removeprefix(PNG)}
+        with self._turn:
+            picture = base64.b64encode(self.canvas.png()).decode()
+        return super()._repr_mimebundle_(**options) | {"text/plain": self.name, "image/png": picture}
 
     def show(self, words):
         """Show the canvas as it stands now, and the words, in HTML, below it."""
-        self.picture.value = PNG.encode() + base64.b64encode(self.canvas.png())
+        self.screen.show(self.canvas, self.name)
         self.words.value = f'<div aria-live="polite">{words}</div>'
 
     def tell(self, error):

@@ -8,7 +8,8 @@ from IPython.display import display
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .. import plots
-from .face import Canvas, Face, answer_at_once, button, logarithmic, source
+from .face import Face, answer_at_once, button, logarithmic, source
+from .screen import Canvas
 
 LINES = 7  # weights that are drawn, one for each color: of a deeper net the first, the last, and some between
 QUANTITIES = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}

@@ -9,7 +9,8 @@ from .. import plots
 from ..access import count_parameters, parameter_table
 from ..sharing import ties, untie
 from ..ways import NETS, WAYS, places, set_entry, share, weight_uses
-from .face import Canvas, Face, answer, button, choice, slider
+from .face import Face, answer, button, choice, slider
+from .screen import Canvas
 
 _LETTERS = "ABC"
 

@@ -3,7 +3,8 @@
 import ipywidgets
 
 from .. import plots
-from .face import Canvas, Face, answer, choice, logarithmic, slider, source
+from .face import Face, answer, choice, logarithmic, slider, source
+from .screen import Canvas
 
 
 class Scrubber(Face):

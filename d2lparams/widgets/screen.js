@@ -1,0 +1,82 @@
+// A picture, and over it lines and words: where only these change, no new picture has to come.
+
+const FONT = '"DejaVu Sans", Verdana, sans-serif';
+const MARKS = {
+  o: (pen, x, y, r) => pen.arc(x, y, r, 0, 2 * Math.PI),
+  s: (pen, x, y, r) => pen.rect(x - r, y - r, 2 * r, 2 * r),
+  "^": (pen, x, y, r) => { pen.moveTo(x, y - r); pen.lineTo(x + r, y + r); pen.lineTo(x - r, y + r); },
+};
+
+function drawLine(pen, { color, width, dash, mark, radius, clip }, points) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(...clip);
+  pen.clip();
+  pen.strokeStyle = pen.fillStyle = color;
+  pen.lineWidth = width;
+  pen.lineJoin = "round";
+  pen.setLineDash(dash);
+  pen.beginPath();
+  let gap = true; // where a point is NaN
+  for (const [x, y] of width ? points : []) {
+    if (gap) pen.moveTo(x, y);
+    else pen.lineTo(x, y);
+    gap = Number.isNaN(y);
+  }
+  pen.stroke();
+  for (const [x, y] of mark ? points : []) {
+    pen.beginPath();
+    MARKS[mark](pen, x, y, radius);
+    pen.fill();
+  }
+  pen.restore();
+}
+
+function drawText(pen, { text, x, y, color, size, align, baseline }) {
+  pen.font = `${size}px ${FONT}`;
+  pen.fillStyle = color;
+  pen.textAlign = align;
+  pen.textBaseline = baseline;
+  pen.fillText(text, x, y);
+}
+
+function draw(canvas, ground, { lines, texts, points }) {
+  const ratio = window.devicePixelRatio;
+  const pen = canvas.getContext("2d");
+  const size = [ratio * ground.width, ratio * ground.height].map(Math.round);
+  if (canvas.width !== size[0]) canvas.width = size[0];
+  if (canvas.height !== size[1]) canvas.height = size[1];
+  canvas.style.width = `${ground.width}px`;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.drawImage(ground, 0, 0);
+  const numbers = new Float32Array(points.buffer.slice(points.byteOffset, points.byteOffset + points.byteLength));
+  const pairs = Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]]);
+  for (const line of lines) drawLine(pen, line, pairs.splice(0, line.count));
+  for (const text of texts) drawText(pen, text);
+}
+
+export default {
+  render({ model, el }) {
+    const canvas = document.createElement("canvas");
+    canvas.style.maxWidth = "100%";
+    canvas.setAttribute("role", "img");
+    el.append(canvas);
+    let source, ready;
+    const update = async () => {
+      if (source !== model.get("ground")) {
+        source = model.get("ground");
+        ready = createImageBitmap(new Blob([source], { type: "image/png" }));
+      }
+      const [mine, ground] = [ready, await ready];
+      if (mine !== ready) return; // a newer one has come meanwhile
+      canvas.setAttribute("aria-label", model.get("label"));
+      draw(canvas, ground, model.get("scene"));
+    };
+    model.on("change", update);
+    update();
+    // whether there is a network between: see SEGMENT in screen.py
+    model.set("near", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
+    model.save_changes();
+    return () => model.off("change", update);
+  },
+};

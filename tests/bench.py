@@ -265,48 +265,64 @@ def draw(gain):
 gain = ipywidgets.FloatLogSlider(description="gain", value=1, min=-1, max=1, step=0.02)
 ipywidgets.VBox([gain, ipywidgets.interactive_output(draw, {"gain": gain})])
 """
-PAINTED = """() => {
+TURN = """moves => {  // press a key, wait until its answer is painted, rest a while, and so on
   window.times = [];
-  const shown = () => {
-    if (!window.pressed) return;
-    const pressed = window.pressed;
-    window.pressed = 0;
-    requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - pressed)));
-  };
-  document.addEventListener('keydown', () => { window.pressed = performance.now(); }, true);
-  document.addEventListener('load', event => { if (event.target.tagName === 'IMG') shown(); }, true);
+  let pressed, painted;
+  const drawn = () => pressed && requestAnimationFrame(() => setTimeout(() => painted?.()));
+  document.addEventListener('load', event => event.target.tagName === 'IMG' && drawn(), true);
   const drawImage = CanvasRenderingContext2D.prototype.drawImage;
-  CanvasRenderingContext2D.prototype.drawImage = function (...given) { shown(); drawImage.apply(this, given); }; }"""
+  CanvasRenderingContext2D.prototype.drawImage = function (...given) { drawn(); drawImage.apply(this, given); };
+  const handle = document.querySelector('.noUi-handle');
+  const rest = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+  (async () => {
+    await rest(3000);
+    handle.focus();
+    for (let move = 0; move < moves; move++) {
+      const key = move % 40 < 20 ? 'ArrowRight' : 'ArrowLeft';
+      const answer = new Promise(done => { painted = done; });
+      pressed = performance.now();
+      handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+      await answer;
+      window.times.push(performance.now() - pressed);
+      pressed = painted = null;
+      await rest(50);
+    }})(); }"""
 
 
 def in_a_browser(moves=60):
     """Print the milliseconds from a key on the gain slider to painted pixels: 4 hidden layers of 65,536 weights."""
     import lab
-    import nbformat
 
     if not lab.CHROMIUM:
         print("\nno Chromium, so no slider was timed: apt-get install chromium")
         return
     print(f"\n{'from slider to painted pixels, ms':45}{'median':>8}{'p90':>10}")
     for name, source in (("the init explorer", EXPLORER), ("interactive_output, a new figure for each", NAIVE)):
-        cells = [nbformat.v4.new_code_cell(source)]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
-        with tempfile.TemporaryDirectory() as folder:
-            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), Path(folder) / "bench.ipynb")
-            with lab.server(folder) as address, lab.browser() as chromium:
-                notebook = lab.Notebook(chromium, address, "bench.ipynb")
-                notebook.run_all(60)
-                page, handle = notebook.page, notebook.page.locator(".noUi-handle").first
-                page.locator(".jp-OutputArea-output :is(img, canvas)").first.wait_for()
-                page.evaluate(PAINTED)
-                handle.focus()
-                for move in range(moves + 5):
-                    page.keyboard.press("ArrowRight" if move // 20 % 2 == 0 else "ArrowLeft")
-                    page.wait_for_function("n => window.times.length > n", arg=move, timeout=10_000)
-                    page.wait_for_timeout(50)
-                times = sorted(page.evaluate("window.times")[5:])
-                notebook.close()
+        times = sorted(turned(source, moves + 5)[5:])
         print(f"{name:45}{statistics.median(times):8.0f}{times[int(0.9 * len(times))]:10.0f}", flush=True)
+
+
+def turned(source, moves):
+    """Return the milliseconds that each move of the first slider takes, of a notebook with this one cell."""
+    import lab
+    import nbformat
+
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
+    with tempfile.TemporaryDirectory() as folder, lab.server(folder) as address, lab.own_browser() as connect:
+        nbformat.write(notebook, Path(folder) / "bench.ipynb")
+        context = connect()
+        opened = lab.Notebook(context, address, "bench.ipynb")
+        opened.run_all(60)
+        opened.page.locator(".jp-OutputArea-output :is(img, canvas)").first.wait_for()
+        opened.page.evaluate(TURN, moves)
+        times = []
+        while len(times) < moves:
+            context.browser.close()
+            time.sleep(15)
+            context = connect()
+            times = next(page for page in context.pages if "bench" in page.url).evaluate("window.times")
+    return times
 
 
 if __name__ == "__main__":

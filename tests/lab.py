@@ -42,10 +42,8 @@ STATUS = f"{PANEL}.sessionContext.session?.kernel?.status"
 @contextlib.contextmanager
 def server(folder):
     """Run JupyterLab over `folder`, knowing nothing of this user's settings; yield its address."""
-    with tempfile.TemporaryDirectory() as home, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
         places = {name: str(Path(home) / name.lower()) for name in PLACES}
         for name, setting in SETTINGS.items():
             file = Path(places["JUPYTERLAB_SETTINGS_DIR"], "@jupyterlab", f"{name}.jupyterlab-settings")
@@ -63,6 +61,13 @@ def server(folder):
         finally:
             process.terminate()
             process.wait(30)
+
+
+def free_port():
+    """Return a port of this machine on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def answers(address):
@@ -96,11 +101,34 @@ def browser():
             chromium.close()
 
 
+@contextlib.contextmanager
+def own_browser():
+    """Start headless Chromium on its own; yield a function that connects to it and returns Playwright's context.
+
+    After `context.browser.close()` nobody looks on: Playwright hears of every message of the page, which takes time.
+    """
+    from playwright.sync_api import sync_playwright
+
+    port = free_port()
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        options = f"--headless --remote-debugging-port={port} --user-data-dir={profile} --window-size=1400,1000"
+        process = subprocess.Popen(
+            [CHROMIUM, *FLAGS.split(), *options.split(), "about:blank"], stderr=subprocess.DEVNULL
+        )
+        try:
+            wait(lambda: answers(f"http://127.0.0.1:{port}/json/version"), 60, "Chromium to start")
+            yield lambda: playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}").contexts[0]
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
 class Notebook:
     """One notebook, open in JupyterLab. complaints: what the browser's console and network had to complain about."""
 
     def __init__(self, chromium, address, name):
-        self.page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        self.page = chromium.new_page()
+        self.page.set_viewport_size({"width": 1400, "height": 1000})
         self.complaints = []
         self.page.on("console", lambda m: m.type == "error" and self.complaints.append(f"{m.text} {m.location}"))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -123,6 +123,13 @@ def test_each_page_shows_what_its_notebook_stores(site, path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_picture_says_in_which_section_it_stands(site, path):
+    for picture in soup(site / f"{path.stem}.html").select(".cell_output img"):
+        title = picture.find_previous(["h1", "h2", "h3"]).get_text().removesuffix("¶")
+        assert f"“{title}”" in picture["alt"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_formula_is_set(site, path):
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
     text = re.sub(r"```.*?```|`[^`]*`", "", "\n\n".join(cells), flags=re.DOTALL)

@@ -16,7 +16,6 @@ nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None)
 ]
 nb_ipywidgets_js = {}
-nb_render_image_options = {"alt": "the figure that the cell above draws"}
 myst_enable_extensions = ["dollarmath"]
 
 html_theme = "furo"
@@ -44,5 +43,16 @@ def mathml(translator, node):
     raise nodes.SkipNode
 
 
+def name_figures(app, doctree, page):
+    """Say of each picture that a cell has drawn, for those who do not see it, in which section it stands."""
+    for picture in doctree.findall(nodes.image):
+        if "alt" not in picture:
+            section = picture.parent
+            while not isinstance(section, nodes.section):
+                section = section.parent
+            picture["alt"] = f"what the cell above draws, in the section “{section.next_node(nodes.title).astext()}”"
+
+
 def setup(app):
+    app.connect("doctree-resolved", name_figures)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

@@ -50,7 +50,9 @@ def name_figures(app, doctree, page):
             section = picture.parent
             while not isinstance(section, nodes.section):
                 section = section.parent
-            picture["alt"] = f"what the cell above draws, in the section “{section.next_node(nodes.title).astext()}”"
+            picture["alt"] = (
+                f"what the cell above draws, in the section “{section.next_node(nodes.title).astext()}”"
+            )
 
 
 def setup(app):

@@ -5,7 +5,6 @@ import math
 
 import ipywidgets
 import numpy as np
-import traitlets
 
 from .. import plots
 from ..starts import ACTIVATIONS, BINS, SCHEMES, first_pass, profile
@@ -18,19 +17,13 @@ LOW, HIGH = 1e-12, 1e9  # the scale of standard deviations; what lies beyond sta
 VERDICTS = {"healthy": ("✓", "#009E73"), "vanishes": ("↓", "#0072B2"), "explodes": ("↑", "#D55E00")}
 
 
-class Gain(ipywidgets.FloatLogSlider):
-    """A slider whose every position is not sent back to the browser that it came from: others must not wait for it."""
-
-    value = traitlets.CFloat(1.0).tag(sync=True, echo_update=False)
-
-
 class Explorer(Face):
     """What `init_explorer` returns. Its controls: scheme, activation, gain, depth, width."""
 
     def __init__(self, scheme, gain, depth, width, activation):
         self.scheme = choice("scheme", SCHEMES, scheme)
         self.activation = choice("activation", ACTIVATIONS, activation)
-        self.gain = slider(Gain, "gain", value=gain, min=-1, max=1, step=0.02)
+        self.gain = slider(ipywidgets.FloatLogSlider, "gain", value=gain, min=-1, max=1, step=0.02)
         self.gain.readout_format = ".2f"
         self.depth = slider(ipywidgets.IntSlider, "hidden layers", value=depth, min=1, max=16)
         self.units = slider(ipywidgets.SelectionSlider, "units in each", value=width, options=[16, 64, 128, 256, 512])

@@ -99,6 +99,20 @@ def test_every_setting_has_finite_heights_also_where_numbers_overflow(scheme, ac
     assert start.report.verdict in ("healthy", "vanishes", "explodes", "not finite")
 
 
+def test_an_overflow_is_told_by_the_first_layer_that_it_reaches():
+    start = first_pass(gain=1e10, depth=8, width=16)
+    assert start.activations[0].isfinite().all()  # going up the numbers are finite at first; what comes back is not
+    assert start.gradients[0].isnan().any()
+    assert start.report.reasons == ["NaN or infinity first in 'layer 1' or in the gradient there"]
+
+
+@pytest.mark.parametrize("values", [[-3.0, 1.0], [3.0, -1.0]])
+def test_profile_reaches_as_far_as_the_largest_size(values):
+    limit, heights = profile([torch.tensor(values)], bins=7)
+    assert limit == 3.0
+    assert heights.sum() == 2
+
+
 def test_profile_counts_each_value_once_and_nan_never():
     limit, heights = profile([torch.tensor([-3.0, 3.0, 3.0, math.nan]), torch.tensor([0.0, math.inf])], bins=3)
     assert limit == 3.0

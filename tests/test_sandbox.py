@@ -8,10 +8,13 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lab
 import pytest
 import torch
 
@@ -452,6 +455,32 @@ def test_a_worker_that_hangs_is_ended(monkeypatch):
         started = time.monotonic()
         assert ask(box, Q1.solution_code).end == "lost"
         assert time.monotonic() - started < 5
+        assert gone(processes)
+
+
+def test_the_worker_shares_no_namespace_and_no_session_with_us(box):
+    box.start()
+    worker = below(box._process.pid)[-1]
+    for kind in ("ipc", "mnt", "net", "pid", "uts"):
+        assert os.readlink(f"/proc/{worker}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}"), kind
+    assert os.getsid(worker) != os.getsid(0)  # it could type into our terminal
+
+
+def test_a_running_answer_ends_with_a_grader_that_is_killed():
+    needs_walls()
+    program = """
+import sys
+from d2lparams.exercises.sandbox import Limits, Sandbox
+from test_sandbox import ask
+with Sandbox(Limits(seconds=100)) as box:
+    print(box._process.pid, flush=True)
+    ask(box, "while True: pass")
+"""
+    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent, stdout=subprocess.PIPE) as grader:
+        first = int(grader.stdout.readline())
+        lab.wait(lambda: len(below(first)) > 2, 20, "the answer to run")
+        processes = [first, *below(first)]
+        grader.kill()
         assert gone(processes)
 
 

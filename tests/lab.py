@@ -214,6 +214,15 @@ class Notebook:
         self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
         self.page.wait_for_timeout(300)  # its style sheet has to come
 
+    def zoom(self, ratio):
+        """Do what zooming does to a page: it has so many pixels of the screen for one of its own, and is told so."""
+        self.page.evaluate(
+            """ratio => {
+              Object.defineProperty(window, 'devicePixelRatio', {value: ratio, configurable: true});
+              window.dispatchEvent(new Event('resize')); }""",
+            ratio,
+        )
+
     def value(self, expression, setup=""):
         """Return what an expression is worth in the kernel, as JSON, without a cell of its own."""
         answer = self.page.evaluate(

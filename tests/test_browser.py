@@ -142,6 +142,7 @@ def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
     assert f"{notebook.value('verdict', setup)}: first loss" in words
     assert_no_flicker_and_no_stack(notebook, figure, "gain")
     assert_drawn_as_matplotlib_does(figure, "explorer", "gain")
+    assert_sharp_when_zoomed(notebook, figure)
     notebook.restart()
     assert failures(notebook.run_all(200)) == []
     figure = lab.Figure(notebook, "widgets.init_explorer(")
@@ -179,6 +180,16 @@ def assert_no_flicker_and_no_stack(notebook, figure, slider):
     assert figure.outputs() == 1
     notebook.value("explorer.redraw()")
     assert figure.steady() == last
+
+
+def assert_sharp_when_zoomed(notebook, figure):
+    """Twice as many pixels in the same place: the picture takes them at once, and keeps its size on the page."""
+    sizes = "canvas => [canvas.width, canvas.getBoundingClientRect().width]"
+    pixels, width = figure.canvas.evaluate(sizes)
+    notebook.zoom(2)
+    lab.wait(lambda: figure.canvas.evaluate(sizes) == [2 * pixels, width], 10, "twice as many pixels")
+    notebook.zoom(1)
+    lab.wait(lambda: figure.canvas.evaluate(sizes) == [pixels, width], 10, "as many pixels as before")
 
 
 @with_cell("4-sharing.ipynb")

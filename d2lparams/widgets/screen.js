@@ -73,10 +73,14 @@ export default {
       draw(canvas, ground, model.get("scene"));
     };
     model.on("change", update);
+    window.addEventListener("resize", update); // as zooming does, and then the picture has other pixels
     update();
     // whether there is a network between: see SEGMENT in screen.py
     model.set("near", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
     model.save_changes();
-    return () => model.off("change", update);
+    return () => {
+      model.off("change", update);
+      window.removeEventListener("resize", update);
+    };
   },
 };

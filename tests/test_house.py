@@ -2,7 +2,10 @@
 
 import ast
 import inspect
+import shutil
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,15 @@ def test_every_public_name_is_there_and_its_docstring_has_an_example():
     assert d2lparams.__all__ == sorted(d2lparams.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = d2lparams.nonsense
+
+
+def test_a_wheel_holds_every_file_of_the_package(tmp_path):
+    root, copy = PACKAGE.parent, tmp_path / "copy"
+    shutil.copytree(PACKAGE, copy / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, copy)
+    wanted = {str(path.relative_to(copy)) for path in (copy / PACKAGE.name).rglob("*") if path.is_file()}
+    command = "pip wheel --quiet --no-deps --no-build-isolation --disable-pip-version-check --wheel-dir"
+    subprocess.run([sys.executable, "-m", *command.split(), tmp_path, copy], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == wanted

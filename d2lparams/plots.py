@@ -478,7 +478,8 @@ def depth(scales, quantity):
 def distribution(values, cdf, name="the claimed law", bins=61):
     """Draw a sample's histogram, and its cumulative shares against a claimed law, with the widest gap marked.
 
-    values: 1-D. cdf: the law's cumulative distribution function, of arrays; it may jump at 0.
+    values: 1-D. cdf: the law's cumulative distribution function, of arrays; it may jump. The gap is the statistic of
+    Kolmogorov and Smirnov's test: the shares jump at each value, so it is looked for there and just below.
 
     >>> distribution([0.0, 0.5, 1.0], lambda x: np.clip(x, 0, 1)).axes[1].get_title()
     'widest gap: 0.33'
@@ -491,13 +492,15 @@ def distribution(values, cdf, name="the claimed law", bins=61):
     left.set_title(f"{zeros:.0%} are exactly 0" if zeros else f"mean {ordered.mean():.2g}, std {ordered.std():.2g}")
     distinct, counts = np.unique(ordered, return_counts=True)
     share = np.cumsum(counts) / len(ordered)
-    gaps = np.abs(share - cdf(distinct))
+    sides = ((share, cdf(distinct)), (share - counts / len(ordered), cdf(distinct)))
+    ends = np.concatenate(sides, axis=1)  # of the gap at each value, then just below each: the sample's, the law's
+    gaps = np.abs(ends[0] - ends[1])
     worst = gaps.argmax()
     margin = 0.05 * (ordered[-1] - ordered[0])
     line = np.linspace(ordered[0] - margin, ordered[-1] + margin, 1001)
     right.plot(line, cdf(line), color=colour(1), linestyle="--", label=name, zorder=3)
     right.step(distinct, share, where="post", color=colour(0), label="the sample")
-    right.vlines(distinct[worst], *sorted((share[worst], cdf(distinct)[worst])), color=colour(6), linewidth=3, zorder=4)
+    right.vlines(distinct[worst % len(distinct)], *ends[:, worst], color=colour(6), linewidth=3, zorder=4)
     right.set(xlabel="value", ylabel="share at or below it")
     right.set_title(f"widest gap: {gaps[worst]:.2g}")
     right.legend(frameon=False, fontsize=8)

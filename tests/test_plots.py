@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from d2lparams import plots, track, untie
@@ -152,3 +153,20 @@ def test_the_board_keeps_what_d2ls_board_keeps():
         for board in (ours, theirs):
             board.draw(x, x * x, "train_loss", every_n=3)
     assert ours.data["train_loss"] == theirs.data["train_loss"]
+
+
+@pytest.mark.parametrize("law", [stats.norm(), stats.norm(0.5), stats.norm(-0.5)])
+@pytest.mark.parametrize("values", [stats.norm.rvs(size=50, random_state=0), [0.3] * 9 + [0.4], [1.0], [-1.0]])
+def test_the_widest_gap_is_that_of_kolmogorov_and_smirnov(law, values):
+    axis = plots.distribution(np.array(values), law.cdf).axes[1]
+    gap = stats.kstest(values, law.cdf).statistic
+    assert axis.get_title() == f"widest gap: {gap:.2g}"
+    ((at, low), (same, high)) = axis.collections[0].get_segments()[0]
+    assert at == same
+    assert at in values
+    assert abs(high - low) == pytest.approx(gap)
+
+
+def test_where_sample_and_law_jump_alike_there_is_no_gap():
+    axis = plots.distribution(np.array([-1.0, 0, 0, 1]), lambda x: ((x >= -1) + 2 * (x >= 0) + (x >= 1)) / 4).axes[1]
+    assert axis.get_title() == "widest gap: 0"

@@ -21,23 +21,26 @@ QUANTITIES = {  # each is a norm over all entries of one parameter, after the up
 }
 BINS = 64
 ROWS, HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
+PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
 
 
 @contextmanager
 def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = ""):
     """Record weights, gradients and updates of `net` while any loop in the `with` block trains it.
 
-    net: any module with parameters. every, histograms: intervals in optimizer steps, `histograms=0` for none. Step 0
-    is the first. At the defaults the shared MLP of notebook 5 trains about 2% slower; memory is two copies of the
-    parameters, and a bounded record: past 1,024 rows the interval doubles and every other row is dropped. source: what
-    the net is trained on, for the titles of figures.
+    net: any module with parameters. every, histograms: intervals in optimizer steps, the second a multiple of the
+    first, or 0 for no histograms. Step 0 is the first. At the defaults the shared MLP of notebook 5 trains about 2%
+    slower; memory is two copies of the parameters, at recorded steps one more of a shared one for each use (16 at most
+    at one place), and a bounded record: past 1,024 rows the interval doubles and every other row is dropped. source:
+    what the net is trained on, for the titles of figures.
 
     Yields a `Record`, which can be read at any time. It holds four norms of each parameter (`QUANTITIES`), and for a
     parameter that is used more than once the gradient of each use. The loop is any that calls `net(...)` and the
-    `step` of a torch optimizer. Nothing about the training changes, to the last bit; when the block ends, also by an
+    `step` of a torch optimizer. Nothing about the training changes, to the last bit; one exception is rounding where a
+    backward pass sums several uses under autocast, or several runs of one RNN. When the block ends, also by an
     exception, every hook is gone. On a GPU no step waits for a number. NaN and inf are recorded as they come.
     Uses are split for whatever function takes the parameter; a compiled or scripted net runs as one piece, so there
-    only the totals are recorded.
+    only the totals are recorded, as for what torch.func transforms.
 
     Raises ValueError if `net` has no parameters, or a lazy layer that has not seen its first batch. Warns if the
     block ends and no optimizer took a step. Source: torch's global module and optimizer hooks; the update:data ratio
@@ -106,7 +109,8 @@ class Record:
     def frame(self):
         """Return everything as one pandas table: a row per step and parameter, a column per quantity (`QUANTITIES`).
 
-        A parameter without a gradient at a step (frozen, or not used) has no row there, so a NaN is a real one.
+        A parameter without a gradient at a step (frozen, or not used) has no row there, so a NaN is a real one. Of two
+        optimizers that step the same parameters, such as one that wraps another, the later one's numbers stand.
         """
         import pandas as pd
 
@@ -115,7 +119,8 @@ class Record:
             for step, indices, numbers in self._rows
             for i, values in zip(indices, numbers.T.tolist(), strict=True)
         ]
-        return pd.DataFrame(rows, columns=["step", "parameter", *QUANTITIES])
+        frame = pd.DataFrame(rows, columns=["step", "parameter", *QUANTITIES])
+        return frame.drop_duplicates(["step", "parameter"], keep="last", ignore_index=True)
 
     def table(self, quantity):
         """Return one quantity as a pandas table: a row per step, a column per parameter."""
@@ -232,14 +237,14 @@ class _Tracker:
         aliases = {all_[0]: all_ for all_ in names.values() if len(all_) > 1}
         self.record = Record([all_[0] for all_ in names.values()], aliases, every, histograms)
         self.steps = {}  # optimizer -> how many steps it took
-        self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used)
+        self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used, PLACES)
         self.record.note = "uses not split, since " + (
-            "no forward pass was seen: the loop has to call the net itself, net(X)"
+            "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func"
             if self.uses
             else "a part of the net is compiled or scripted"
         )
         self.first = {p: p.detach().clone() for p in names}
-        self.before = {}  # Parameter -> its value before the step that is due
+        self.before = {}  # optimizer -> {Parameter: its value before the step that is due}: one may step within another
         self.splits = {}  # Parameter -> _Split, since the last step
         self.hooks = []
 
@@ -256,7 +261,7 @@ class _Tracker:
             hook.remove()
         if self.uses:
             self.uses.stop()
-        self._forget_splits()
+        self._forget_splits([*self.splits])
         self.first = self.before = None
 
     def _mine(self, optimizer):
@@ -271,19 +276,20 @@ class _Tracker:
             mine = self._mine(optimizer)
             if not mine:
                 return
-            self.steps[optimizer] = 0
+            taken = [steps for other, steps in self.steps.items() if mine.keys() & self._mine(other).keys()]
+            self.steps[optimizer] = max(taken, default=0)  # it goes on where another one ended
         if self._due(optimizer):
-            for p in mine or self._mine(optimizer):
-                _keep(self.before, p, p)
+            self.before[optimizer] = {p: p.detach().clone() for p in mine or self._mine(optimizer)}
 
     @torch.no_grad()
     def _after_step(self, optimizer, args, kwargs):
         if optimizer not in self.steps:
             return
         step, record = self.steps[optimizer], self.record
-        mine = [p for p in self._mine(optimizer) if p.grad is not None] if self._due(optimizer) else []
+        before = self.before.pop(optimizer, {})
+        mine = [p for p in before if p.grad is not None] if self._due(optimizer) else []
         if mine:
-            norms = torch.stack([self._norms(p).to(mine[0].device) for p in mine], 1)
+            norms = torch.stack([self._norms(p, before[p]).to(mine[0].device) for p in mine], 1)
             record._rows.append((step, [self.index[p] for p in mine], norms))
             if record.histogram_every and step % record.histogram_every == 0:
                 histograms = {}
@@ -299,14 +305,14 @@ class _Tracker:
             _thin(record)
         record.total_steps += 1
         self.steps[optimizer] += 1
-        self._forget_splits()
+        self._forget_splits(self._mine(optimizer))
         if self.uses:
             (self.uses.start if any(map(self._due, self.steps)) else self.uses.stop)()
 
-    def _norms(self, p):
-        """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device."""
-        _keep(self.first, p, self.first[p])
-        now, spare = p.detach(), self.before[p]
+    def _norms(self, p, spare):
+        """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device; spare: its value before."""
+        now = p.detach()
+        self.first[p] = self.first[p].to(now)  # the net may have moved to another device
         weight = _norm(now)
         update = _norm(torch.sub(now, spare, out=spare))
         distance = _norm(torch.sub(now, self.first[p], out=spare))
@@ -316,10 +322,10 @@ class _Tracker:
         self.record.note = ""
         self.splits.setdefault(p, _Split(p)).used(place, view)
 
-    def _forget_splits(self):
-        for split in self.splits.values():
-            split.close()
-        self.splits = {}
+    def _forget_splits(self, parameters):
+        for p in parameters:
+            if p in self.splits:
+                self.splits.pop(p).close()
 
 
 class _Split:
@@ -327,8 +333,8 @@ class _Split:
 
     def __init__(self, p):
         self.p, self.gradients, self.hook = p, {}, None
-        self.carried = self.total = None  # .grad before this backward pass; what all passes added to it
-        self.waiting = False  # between the first use's gradient and the arrival of the sum
+        self.total, self.version = None, None  # what all passes added to .grad; .grad's version after the last one
+        self.passes = {}  # a backward pass, by autograd's number -> (.grad before it, {place: gradient that arrived})
 
     def used(self, place, view):
         self.gradients.setdefault(place, None)
@@ -343,23 +349,33 @@ class _Split:
     def _use_arrived(self, place, gradient):
         if not self.hook:
             return
-        if not self.waiting:
-            self.waiting, self.carried = True, None if self.p.grad is None else _dense(self.p.grad).clone()
-        self.gradients[place] = _sum(self.gradients[place], _dense(gradient).clone())
+        number, grad = torch._C._current_graph_task_id(), self.p.grad
+        if number not in self.passes:
+            if grad is None or grad._version != self.version:  # zeroed: what arrived before is no part of it any more
+                self.gradients, self.total = dict.fromkeys(self.gradients), None
+            self.passes[number] = None if grad is None else _dense(grad).clone(), {}
+        arrived = self.passes[number][1]
+        arrived[place] = _sum(arrived.get(place), _dense(gradient).clone())
 
     def _sum_arrived(self, p):
-        if self.waiting:
-            added = _dense(p.grad).clone() if self.carried is None else _dense(p.grad) - self.carried
-            self.waiting, self.total = False, _sum(self.total, added)
+        """Take over what arrived in this pass. One that reached no .grad, by autograd.grad, is never taken over."""
+        if p.grad is None:  # a hook before this one has used it up
+            return
+        carried, arrived = self.passes.pop(torch._C._current_graph_task_id(), (None, {}))
+        if arrived:
+            self.total = _sum(self.total, _dense(p.grad).clone() if carried is None else _dense(p.grad) - carried)
+        for place, gradient in arrived.items():
+            self.gradients[place] = _sum(self.gradients[place], gradient)
+        self.version = p.grad._version
 
     def entry(self):
         """Return (places, their Gram matrix, relative error of their sum), or None if fewer than two were used."""
         found = {place: gradient for place, gradient in self.gradients.items() if gradient is not None}
         if len(found) < 2 or self.total is None:
             return None
-        flat = torch.stack([gradient.flatten() for gradient in found.values()])
+        flat = torch.stack([_real(gradient).flatten() for gradient in found.values()])
         flat = flat if flat.dtype == torch.float64 else flat.float()
-        total = self.total.flatten().to(flat.dtype)
+        total = _real(self.total).flatten().to(flat.dtype)
         return tuple(found), (flat @ flat.T).float(), (_norm(flat.sum(0) - total) / _norm(total)).float()
 
 
@@ -371,14 +387,6 @@ def _runs_as_one_piece(net):
     )
 
 
-def _keep(store, p, value):
-    """Copy `value` into `store[p]` on p's device, into the memory that is there already if it fits."""
-    if p not in store or store[p].device != p.device or store[p].dtype != p.dtype:
-        store[p] = value.detach().to(p.device, p.dtype, copy=True)
-    elif store[p] is not value:
-        store[p].copy_(value.detach())
-
-
 def _norm(tensor):
     low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
     return vector_norm(tensor, dtype=torch.float32 if low else None)
@@ -388,13 +396,19 @@ def _dense(gradient):
     return gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
 
 
+def _real(tensor):
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def _sum(a, b):
     return b if a is None else a + b
 
 
 def _histogram(tensor):
     """Return (counts of BINS equal bins over ±scale, scale), the largest finite |value|; no device waits for it."""
-    values = tensor.flatten().float()
+    values = _real(tensor).flatten().float()
+    if not len(values):
+        return torch.zeros(BINS, dtype=torch.long, device=tensor.device), values.new_zeros(())
     nowhere = values - values  # 0, or NaN where a value is NaN or inf
     values = values.nan_to_num(0, 0, 0)
     scale = values.abs().amax()

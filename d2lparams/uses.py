@@ -6,16 +6,21 @@ view's node is that use's gradient. Nothing is computed twice, no layer is chang
 Parameter counts, not only those that layers of a known type call.
 """
 
+import math
 import threading
 from collections import Counter
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _module
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
-# Methods that act on the Parameter object itself, which a view cannot stand in for. (Attributes are left alone too.)
+# Methods that act on the Parameter object itself, which a view cannot stand in for; and so do most attributes.
 _ON_ITSELF = {"register_hook", "register_post_accumulate_grad_hook", "requires_grad_", "retain_grad"}
+_ON_ITSELF |= {"__get__", "__set__", "__delete__"}
+_VIEWS = {getattr(Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "real", "imag")}  # attributes, and functions
+# Frozen and in eval mode these run a kernel of their own, whose numbers differ, unless a mode is on.
+_FAST = nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention
 
 
 class Uses(TorchFunctionMode):
@@ -23,20 +28,23 @@ class Uses(TorchFunctionMode):
 
     It watches between `start()` and `stop()`, through hooks that torch keeps for all modules, so `net` holds nothing
     of it. `place` is the path of the innermost module that was running: for a module with several paths, the k-th
-    call in a forward pass goes by the k-th path. A second use at the same place is "path #2"; the net's own forward
-    is "forward". Passes without gradients are not watched.
+    call in a forward pass goes by the k-th path. A second use at the same place is "path #2", and so on up to `most`;
+    the net's own forward is "forward". Passes without gradients are not watched, nor what torch.func transforms.
     """
 
-    def __init__(self, net: nn.Module, seen):
+    def __init__(self, net: nn.Module, seen, most=math.inf):
         super().__init__()
-        self.net, self.seen = net, seen
+        self.net, self.seen, self.most = net, seen, most
         self.parameters = {id(p): p for p in net.parameters()}
         self.paths = {}
         for path, module in net.named_modules(remove_duplicate=False):
             self.paths.setdefault(id(module), []).append(path or "forward")
         self._hooks, self._running = [], []  # _running: the places of the modules being run, outermost first
+        self._paused = 0  # how many modules were running when the mode was left, for one of them
 
     def start(self):
+        if self._running:  # a forward pass was interrupted from the keyboard, and torch calls no hook then
+            self.stop()
         if not self._hooks:
             self._hooks = [
                 _module.register_module_forward_pre_hook(self._enter),
@@ -47,9 +55,10 @@ class Uses(TorchFunctionMode):
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        if self._running:  # a forward pass was interrupted from the keyboard, and torch calls no hook then
-            self._running = []
-            self.__exit__(None, None, None)
+        if self._running:
+            if not self._paused:
+                self.__exit__(None, None, None)
+            self._running, self._paused = [], 0
 
     def _enter(self, module, args):
         if not self._running:
@@ -63,9 +72,15 @@ class Uses(TorchFunctionMode):
         paths = self.paths.get(id(module), self._running[-1:])
         self._running.append(paths[min(self._calls[id(module)], len(paths) - 1)])
         self._calls[id(module)] += 1
+        if isinstance(module, _FAST) and _cannot_learn(module, args) and _get_current_function_mode() is self:
+            self._paused = len(self._running)
+            self.__exit__(None, None, None)
 
     def _leave(self, module, args, output):
         if self._running and threading.get_ident() == self._thread:
+            if self._paused == len(self._running):
+                self._paused = 0
+                self.__enter__()
             self._running.pop()
             if not self._running:
                 self.__exit__(None, None, None)
@@ -73,19 +88,30 @@ class Uses(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        if not torch.is_grad_enabled() or name in _ON_ITSELF or name in ("__get__", "__set__", "__delete__"):
+        if (name in _ON_ITSELF and func not in _VIEWS) or not torch.is_grad_enabled() or _transformed():
             return func(*args, **kwargs)
         views = []
         args = _replace(args, self.parameters, views)
         kwargs = {key: _replace(value, self.parameters, views) for key, value in kwargs.items()}
         output = func(*args, **kwargs)
-        if views and _differentiable(output):  # w.size(0) is no use of w
+        if views and _differentiable(args[0] if name == "__setitem__" else output):  # w.size(0) is no use of w
             for p, view in views:
                 place = self._running[-1]
                 self._counts[id(p), place] += 1
-                count = self._counts[id(p), place]
-                self.seen(p, place if count == 1 else f"{place} #{count}", view)
+                count = min(self._counts[id(p), place], self.most)
+                later = " and later" if count == self.most else ""
+                self.seen(p, place if count == 1 else f"{place} #{count}{later}", view)
         return output
+
+
+def _cannot_learn(module, args):
+    tensors = [*module.parameters(), *(value for value in args if isinstance(value, Tensor))]
+    return args and not any(tensor.requires_grad for tensor in tensors)
+
+
+def _transformed():
+    """Whether torch.func is at work: a view that is made within has no gradient of its own."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _replace(value, parameters, views):
@@ -113,7 +139,8 @@ def gradient_by_use(net: nn.Module, loss) -> dict[str, dict[str, Tensor]]:
     net: any module. loss: a function without arguments that runs `net` and returns a scalar.
     The result maps a parameter's name (its first, as in `net.named_parameters()`) to {place: gradient}, each gradient
     of the parameter's shape; a place is the path of the module that used it. The sum over places is what
-    `loss().backward()` would add to `.grad`; here `.grad` is left as it is.
+    `loss().backward()` would add to `.grad`, but for what reaches a Parameter outside `net(...)` (a penalty in the
+    loss), through an `autograd.Function` or through a scripted function; here `.grad` is left as it is.
     Raises ValueError if `loss()` is no scalar, or if it does not depend on a parameter through `net(...)`.
     Source: the sum rule of the total derivative. Met in notebooks 4 and 5.
 

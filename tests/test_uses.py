@@ -96,6 +96,30 @@ def test_any_function_that_takes_the_parameter_is_a_use():
     assert close(places["forward #2"], second.grad)
 
 
+class Views(nn.Module):
+    """Attributes that hand the weight on, and an assignment that takes it up."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 3, dtype=torch.complex64))
+
+    def forward(self, X):
+        w = self.weight
+        Y = X @ w.T + X @ w.mT + X @ w.H + X @ w.mH + X @ w.real.to(X.dtype) + X @ w.imag.to(X.dtype)
+        Z = torch.zeros_like(w)
+        Z[:] = w
+        return Y @ Z
+
+
+def test_attributes_that_are_views_and_assignments_are_uses():
+    torch.manual_seed(0)
+    net, X = Views(), torch.randn(2, 3, dtype=torch.complex64)
+    places = gradient_by_use(net, lambda: net(X).abs().square().sum())["weight"]
+    assert list(places) == ["forward", *(f"forward #{k}" for k in range(2, 8))]
+    net(X).abs().square().sum().backward()
+    assert torch.allclose(sum(places.values()), net.weight.grad, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("net", "X"),
     [
@@ -161,13 +185,15 @@ def test_parameters_keep_their_own_methods_during_forward():
     assert torch.equal(seen[0], net.weight.grad)
 
 
+@pytest.mark.parametrize("within", [nn.Sequential, lambda layer: nn.TransformerEncoder(layer, 1, None, False)])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_an_interrupted_forward_leaves_no_hook_and_no_mode_behind(error):
-    class Fails(nn.Linear):
-        def forward(self, X):
+def test_an_interrupted_forward_leaves_no_hook_and_no_mode_behind(error, within):
+    class Fails(nn.TransformerEncoderLayer):
+        def forward(self, *args, **kwargs):
             raise error("stop")
 
-    net = nn.Sequential(Fails(2, 2))
+    frozen = within(Fails(2, 1, batch_first=True)).eval().requires_grad_(False)
+    net = nn.Sequential(frozen, nn.Linear(2, 2))
     with pytest.raises(error):
         gradient_by_use(net, lambda: net(torch.ones(1, 2)).sum())
     assert torch.overrides._get_current_function_mode_stack() == []

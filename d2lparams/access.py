@@ -188,8 +188,8 @@ def parameter_table(net: nn.Module, buffers: bool = False, max_rows: int | None 
     """Return a table of the parameters of `net`: name, shape, dtype, count, uses, tie; as text and as HTML in Jupyter.
 
     buffers: list the buffers too. max_rows: the most lines to print, None for all; a longer table first folds equal
-    layers into one line ("h.*.weight", "12 × (8, 8)"; the name is a pattern for `select`), then leaves out its middle
-    and says how much. `.rows` holds a `Row` for each tensor whatever is printed.
+    layers into one line ("h.*.weight", "12 × (8, 8)"; `select` takes such a name), then leaves out its middle and says
+    how much. `.rows` holds a `Row` for each tensor whatever is printed.
 
     A Parameter has one row with all its names, as in "2.weight = 4.weight", and counts once. uses: how many places
     in the tree of modules hold it. tie: a letter for each group of places that share memory; rows with the same

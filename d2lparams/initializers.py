@@ -107,6 +107,8 @@ def initialize(net: nn.Module, schemes: dict, generator: torch.Generator | None 
     names = _names(net)
     if lazy := [names[p][0] for p in chosen if nn.parameter.is_lazy(p)]:
         raise ValueError(f"{', '.join(lazy)} have no shape yet: run one batch through the net first, net(X)")
+    if stretched := [names[p][0] for p in chosen if 0 in p.squeeze().stride()]:
+        raise ValueError(f"{', '.join(stretched)} cannot be filled: expand() gave it fewer numbers than its shape says")
     drawn = {p: _draw(p, names[p][0], schemes[chosen[p]], generator) for p in names if p in chosen}
     rows = []
     for p, known in names.items():
@@ -370,8 +372,8 @@ def _told(y):
 
 
 def _twin(net):
-    """Return a copy of `net` that shares nothing but its Parameters."""
-    keep = [*net.parameters()]
+    """Return a copy of `net` that shares nothing with it, hooks of Parameters included."""
+    keep = []
     for module in net.modules():  # a tensor that autograd made cannot be copied; what forward makes anew is set anew
         keep += [value for value in vars(module).values() if isinstance(value, Tensor) and value.grad_fn is not None]
     twin = copy.deepcopy(net, {id(value): value for value in keep})
@@ -475,7 +477,7 @@ def _judge(loss, expected, input_std, layers):
         ("signal from input to output", input_std or layers[0].std, layers[-1].std),
         ("gradient norm from output to first layer", flows[-1], flows[0]),
     ):
-        ratio = end / start if start else 0.0
+        ratio = end / start if start and end is not None else 0.0
         reasons.append(f"{what}: ×{_three(ratio)}")
         verdicts.append("vanishes" if ratio < 1 / _FACTOR else "explodes" if ratio > _FACTOR else "healthy")
     if expected and loss > 3 * expected:

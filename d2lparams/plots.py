@@ -185,24 +185,30 @@ def training(record, names=None):
     """Draw weight norms, gradient norms and update:data ratios over steps, a line per parameter.
 
     record: what `track` yielded. names: which parameters, by default all but biases. A parameter keeps its colour in
-    every figure of its record; a shared one is labelled with each of its places.
+    every figure of its record; a shared one is labelled with each of its places. What never had a gradient (frozen,
+    or not used) is left out. Raises ValueError if the record holds no step.
     """
-    names = names or _weights(record)
+    seen = set(record.frame()["parameter"])
+    if not seen:
+        raise ValueError("this record holds no step yet: train the net inside the `with track(net)` block")
+    names = names or [n for n in _weights(record) if n in seen] or [n for n in record.names if n in seen]
     figure, axes = panels(3)
     finds = []
     for axis, quantity in zip(axes, ("weight_norm", "grad_norm", "update_ratio"), strict=True):
         table = record.table(quantity)
         for name in names:
             _line(axis, table[name], record, name)
-        axis.set(xlabel="optimizer step", yscale="linear" if quantity == "weight_norm" else "log")
+        logarithmic = quantity != "weight_norm" and (table[names] > 0).any(axis=None)
+        axis.set(xlabel="optimizer step", yscale="log" if logarithmic else "linear")
         finds.append(table[names])
     weight, gradient, ratio = finds
     growth = weight.iloc[-1] / weight.iloc[0]
-    axes[0].set(ylabel="weight norm ‖w‖", title=f"{growth.idxmax()} grew most: ×{growth.max():.2g}")
+    axes[0].set(ylabel="weight norm ‖w‖", title=_most(growth, "{} grew most: ×{:.2g}"))
     late = gradient.iloc[len(gradient) // 2 :].median()
-    axes[1].set(ylabel="gradient norm ‖g‖", title=f"largest gradient: {late.idxmax()}")
+    axes[1].set(ylabel="gradient norm ‖g‖", title=_most(late, "largest gradient: {}"))
     typical = ratio.iloc[len(ratio) // 2 :].median().median()
-    axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=f"an update changes 1 part in {1 / typical:,.0f}")
+    title = f"an update changes 1 part in {1 / typical:,.0f}" if typical else "no update changed anything"
+    axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), frameon=False)
     return _sourced(figure, record)
 
@@ -213,7 +219,7 @@ def uses(record, name):
     figure, (left, right) = panels(2, width=4.6)
     for i, place in enumerate(table["norm"]):
         _smooth(left, table["norm", place], f"use at {place}", colour(i), style(i))
-    _smooth(left, record.table("grad_norm")[name].loc[table.index], "their sum, .grad", colour(6), style(3))
+    _smooth(left, table["sum", "norm"], "their sum", colour(6), style(3))
     left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", yscale="log")
     left.legend(frameon=False, fontsize=8)
     norms = table["norm"].median()
@@ -275,6 +281,10 @@ def histograms(record, name, rows=12):
         spread = ((centre**2 * counts).sum(1) / counts.sum(1)) ** 0.5
         axis.set_title(f"RMS {kind}: {spread[0]:.2g} at first, {spread[-1]:.2g} at last")
     return _sourced(figure, record)
+
+
+def _most(values, title):
+    return title.format(values.idxmax(), values.max()) if values.notna().any() else "not a number in the end"
 
 
 def _weights(record):
@@ -492,7 +502,7 @@ def distribution(values, cdf, name="the claimed law", bins=61):
     left.set_title(f"{zeros:.0%} are exactly 0" if zeros else f"mean {ordered.mean():.2g}, std {ordered.std():.2g}")
     distinct, counts = np.unique(ordered, return_counts=True)
     share = np.cumsum(counts) / len(ordered)
-    sides = ((share, cdf(distinct)), (share - counts / len(ordered), cdf(distinct)))
+    sides = ((share, cdf(distinct)), (share - counts / len(ordered), cdf(np.nextafter(distinct, -np.inf))))
     ends = np.concatenate(sides, axis=1)  # of the gap at each value, then just below each: the sample's, the law's
     gaps = np.abs(ends[0] - ends[1])
     worst = gaps.argmax()

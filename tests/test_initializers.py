@@ -340,6 +340,43 @@ def test_health_leaves_the_net_untouched():
     assert report.layers[1].std == pytest.approx(1, abs=0.01)  # BatchNorm's, seen before ReLU wrote over it
 
 
+def test_health_changes_no_embedding_that_limits_its_norms_and_calls_no_hook():
+    embedding, calls = nn.Embedding(10, 4, max_norm=0.5), []
+    net = nn.Sequential(embedding, nn.Flatten(), nn.Linear(8, 3))
+    before = embedding.weight.detach().clone()
+    embedding.weight.register_hook(calls.append)
+    health(net, torch.randint(10, (16, 2)), torch.randint(3, (16,)))
+    assert torch.equal(embedding.weight, before)
+    assert calls == []
+    net(torch.randint(10, (16, 2))).sum().backward()
+    assert len(calls) == 1
+    assert not torch.equal(embedding.weight, before)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_health_of_a_layer_without_units():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.full, self.empty = nn.Linear(4, 3), nn.Linear(4, 0)
+
+        def forward(self, X):
+            return self.full(X) + self.empty(X).sum()
+
+    assert health(Beside(), torch.randn(5, 4), torch.randint(3, (5,))).layers[1].std is None
+
+
+def test_a_parameter_that_cannot_be_filled_is_refused_before_anything_changes():
+    net = nn.Linear(2, 2)
+    net.scale = nn.Parameter(torch.ones(1).expand(3))
+    net.row = nn.Parameter(torch.ones(3).as_strided((1, 3), (0, 1)))
+    before = net.weight.detach().clone()
+    with pytest.raises(ValueError, match=r"scale cannot be filled: expand\(\) gave it fewer numbers"):
+        initialize(net, {"*": nn.init.zeros_})
+    assert torch.equal(net.weight, before)
+    assert len(initialize(net, {"row": nn.init.zeros_}).touched) == 1
+
+
 def test_health_knows_vanishing_exploding_and_dead():
     deep, (X, y) = mlp(784, *[256] * 20, 10), images()
     he = {"*.weight": functools.partial(nn.init.kaiming_normal_, nonlinearity="relu"), "*.bias": nn.init.zeros_}

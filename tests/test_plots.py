@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from d2lparams import plots, track, untie
+from d2lparams import Record, plots, track, untie
 
 matplotlib.use("agg")
 
@@ -72,11 +72,59 @@ def test_training(records):
     assert weight.get_title().startswith(f"{growth.idxmax()} grew most: ×{growth.max():.2g}")
 
 
+def trained(net, rate=0.1, steps=5, factor=1.0):
+    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=rate)
+    with track(net, every=1, source="made-up data") as record:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            net(torch.ones(8, 4)).sub(1).pow(4).sum().mul(factor).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1e-3 if factor == 1 else torch.inf)
+            optimizer.step()
+    return record
+
+
+class Biases(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(4))
+
+    def forward(self, X):
+        return self.bias * 2 - X
+
+
+def test_training_of_what_has_a_gradient():
+    net = shared_mlp()
+    net[0].requires_grad_(False)
+    weight, _, _ = checked(plots.training(trained(net)))
+    assert weight.get_legend_handles_labels()[1] == ["2.weight = 4.weight (shared)", "6.weight"]
+    weight, gradient, _ = checked(plots.training(trained(Biases())))
+    assert weight.get_legend_handles_labels()[1] == ["bias"]
+    assert gradient.get_title() == "largest gradient: bias"
+
+
+def test_training_that_went_wrong():
+    weight, gradient, ratio = checked(plots.training(trained(shared_mlp(), rate=1e30, factor=1e30)))
+    assert weight.get_title() == "not a number in the end"
+    assert gradient.get_title() == "not a number in the end"
+    _, _, ratio = checked(plots.training(trained(shared_mlp(), rate=0.0)))
+    assert ratio.get_title() == "no update changed anything"
+    with pytest.raises(ValueError, match="holds no step yet: train the net inside the `with track"):
+        plots.training(Record(["weight"], {}, 1, 1))
+
+
+def test_the_sum_of_the_uses_is_that_before_clipping():
+    record = trained(shared_mlp())
+    left, _ = checked(plots.uses(record, "2.weight"))
+    assert record.table("grad_norm")["2.weight"].max() <= 1e-3
+    np.testing.assert_array_equal(left.lines[4].get_ydata(), record.uses("2.weight")["sum", "norm"])
+    assert left.lines[4].get_ydata().min() > 1e-2
+
+
 def test_uses(records):
     record, _ = records
     left, right = checked(plots.uses(record, "2.weight"))
     table = record.uses("2.weight")
-    assert left.get_legend_handles_labels()[1] == ["use at 2", "use at 4", "their sum, .grad"]
+    assert left.get_legend_handles_labels()[1] == ["use at 2", "use at 4", "their sum"]
     np.testing.assert_array_equal(left.lines[0].get_ydata(), table["norm", "2"])
     assert f"median cosine {table['cosine', '2, 4'].median():+.2f}" in right.get_title()
     with pytest.raises(KeyError, match="not used more than once"):

@@ -172,7 +172,7 @@ class Monitor(Face):
         self.canvas.still()
 
     def _draw_record(self, frame):
-        weights = [name for name in self.record.names if not name.endswith("bias")]
+        weights = [name for name in self.record.names if not name.endswith("bias")] or self.record.names
         some = dict.fromkeys(weights[round(i * (len(weights) - 1) / (LINES - 1))] for i in range(LINES))
         for quantity in QUANTITIES:
             wide = frame.pivot(index="step", columns="parameter", values=quantity)

@@ -325,8 +325,8 @@ def health(net: nn.Module, X, y, loss=None) -> HealthReport:
     than a factor of 1,000, if more than half the units of a layer are dead, or if the first loss is over three times
     ln(classes). A unit is a channel, dimension 1; of a 3-D output, dimension 1 or 2, whichever has more dead.
 
-    The net runs in the mode it is in, as a twin that shares nothing but its Parameters: gradients, buffers (running
-    statistics), mode, hooks and the state of the random generators stay as they were. A compiled net runs uncompiled.
+    The net runs in the mode it is in, as a copy: parameters, gradients, buffers (running statistics), mode, hooks and
+    the state of the random generators stay as they were. A compiled net runs uncompiled.
     Raises ValueError if a layer is lazy, if the net is on the meta device, if `y` is not of integers and no `loss` was
     given, or if the loss depends on no parameter.
     Source: Glorot & Bengio (2010), figures 6 and 7; Karpathy, "A Recipe for Training Neural Networks" ("verify loss @

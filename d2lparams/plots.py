@@ -197,7 +197,7 @@ def training(record, names=None):
     for axis, quantity in zip(axes, ("weight_norm", "grad_norm", "update_ratio"), strict=True):
         table = record.table(quantity)
         for name in names:
-            _line(axis, table[name], record, name)
+            _line(axis, table[name], record, name, smooth=quantity != "weight_norm")
         logarithmic = quantity != "weight_norm" and (table[names] > 0).any(axis=None)
         axis.set(xlabel="optimizer step", yscale="log" if logarithmic else "linear")
         finds.append(table[names])
@@ -255,7 +255,7 @@ def twins(record, twin, name):
         right.plot(far[own], color=colour(i), linestyle=":", label=f"twin, {own}")
     apart = moved.iloc[-1] / far[places].iloc[-1].mean()
     right.set(xlabel="optimizer step", ylabel="distance ‖w − w₀‖", ylim=(0, None))
-    right.set_title(f"the shared weight moved ×{apart:.2f} as far as its twins")
+    right.set_title(f"the shared weight moved ×{apart:.2f} as far as its twins on average")
     for axis in (left, right):
         axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2)
     return _sourced(figure, record)
@@ -291,9 +291,13 @@ def _weights(record):
     return [name for name in record.names if not name.endswith("bias")]
 
 
-def _line(axis, values, record, name):
+def _line(axis, values, record, name, smooth):
     i = record.names.index(name) if name not in _weights(record) else _weights(record).index(name)
-    _smooth(axis, values, record.label(name) + (" (shared)" if name in record.aliases else ""), colour(i), style(i))
+    label = record.label(name) + (" (shared)" if name in record.aliases else "")
+    if smooth:
+        _smooth(axis, values, label, colour(i), style(i))
+    else:
+        axis.plot(values, color=colour(i), linestyle=style(i), label=label)
 
 
 def _smooth(axis, values, label, color, linestyle):

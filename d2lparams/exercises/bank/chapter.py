@@ -95,7 +95,7 @@ END = """
    that it must refuse.
 2. Solve exercise 8 in two ways, by experiment and by comparing memory (`untyped_storage()`, `storage_offset()`,
    `stride()`). On which net would the two disagree?
-3. Do exercise 13 with `d2lparams.track(net, every=1)`. Which column needs no work at all?
+3. Do exercise 13 with `d2lparams.track(net, every=1)`. How much is left for you to compute?
 4. Give exercise 10 a third use of `W`. Which part of your formula repeats itself, and what is that called?
 
 ## Further reading

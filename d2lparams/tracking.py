@@ -54,7 +54,7 @@ def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = 
     ...         net(torch.ones(1, 2)).square().mean().backward()
     ...         optimizer.step()
     >>> record
-    Record of 4 parameters: 2 rows of 40 steps, 20 apart; 1 histogram; no parameter was used twice
+    Record of 4 parameters: 2 rows of 40 steps, 20 apart; 1 histogram; no parameter was seen to be used twice
     """
     tracker = _Tracker(net, every, histograms)
     tracker.record.source = source
@@ -80,7 +80,7 @@ class Record:
     quantity, that is not there. Met in notebook 5.
 
     >>> Record(["0.weight"], {}, every=20, histogram_every=200)
-    Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was used twice
+    Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was seen to be used twice
     """
 
     def __init__(self, names, aliases, every, histogram_every):
@@ -99,7 +99,7 @@ class Record:
         return (
             f"Record of {count(len(self.names), 'parameter')}: {count(len(self._rows), 'row')} of "
             f"{count(self.total_steps, 'step')}, {self.every} apart; {count(len(self._histograms), 'histogram')}; "
-            + (f"gradient by use of {shared}" if shared else self.note or "no parameter was used twice")
+            + (f"gradient by use of {shared}" if shared else self.note or "no parameter was seen to be used twice")
         )
 
     def label(self, name):

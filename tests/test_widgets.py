@@ -547,5 +547,5 @@ def test_the_scrubber_changes_its_parameter(record):
 
 
 def test_a_record_without_uses_says_so():
-    with pytest.raises(ValueError, match="holds no gradient by use: no parameter was used twice"):
+    with pytest.raises(ValueError, match="holds no gradient by use: no parameter was seen to be used twice"):
         widgets.scrubber(d2lparams.Record(["w"], {}, 1, 0))

@@ -123,5 +123,7 @@ def scrubber(record, name=None):
     scrubber: gradient by use of 0.weight
     """
     if not record.shared:
-        raise ValueError(f"this record holds no gradient by use: {record.note or 'no parameter was used twice'}")
+        raise ValueError(
+            f"this record holds no gradient by use: {record.note or 'no parameter was seen to be used twice'}"
+        )
     return Scrubber(record, name)

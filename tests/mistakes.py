@@ -3,6 +3,10 @@
 MISTAKES: question -> {what it is: (words of the message, source)}. OTHERS: question -> {what it is: source}.
 """
 
+from d2lparams.exercises import q13
+
+SOLUTION13 = q13.solution_code
+
 MISTAKES = {
     "q1": {
         "the layer": (
@@ -130,6 +134,14 @@ def count_trainable(net):
         ),
     },
     "q3": {
+        "last parts of names": (
+            ["names", "whole paths"],
+            """
+def fixed_names(net):
+    train = {n for n, p in net.named_parameters(remove_duplicate=False) if p.requires_grad}
+    return [name.split(".")[-1] for name in net.state_dict() if name not in train]
+""",
+        ),
         "frozen alone": (
             ["names", "buffers were left out"],
             """
@@ -196,6 +208,17 @@ def fixed_names(net):
         ),
     },
     "q4": {
+        "a new bias": (
+            ["value of the bias", "a new Parameter that takes its place"],
+            """
+def initialize_linear_(layer, activation):
+    if isinstance(activation, nn.Tanh):
+        nn.init.xavier_uniform_(layer.weight, gain=5 / 3)
+    else:
+        nn.init.kaiming_normal_(layer.weight, a=getattr(activation, "negative_slope", 0))
+    layer.bias = nn.Parameter(torch.zeros(layer.out_features))
+""",
+        ),
         "fan-out": (
             ["standard deviation", "fan-out"],
             """
@@ -297,6 +320,14 @@ def initialize_linear_(layer, activation):
         ),
     },
     "q5": {
+        "shapes in tuples": (
+            ["type of the shape of", "in it"],
+            """
+def shapes_so_far(net):
+    lazy = nn.parameter.is_lazy
+    return {n: None if lazy(p) else tuple([p.shape]) for n, p in net.named_parameters()}
+""",
+        ),
         "asked for a shape": (
             ["uninitialized parameter", "line 2 of the cell"],
             """def shapes_so_far(net):
@@ -370,6 +401,28 @@ def shapes_so_far(net):
         ),
     },
     "q6": {
+        "one draw for zeros and sizes": (
+            ["size of the non-zero entries", "one draw serves two purposes"],
+            """
+def gapped_uniform_(tensor, zero, low, high, generator=None):
+    with torch.no_grad():
+        u = torch.rand(tensor.shape, generator=generator)
+        sign = torch.randint(0, 2, tensor.shape, generator=generator) * 2 - 1
+        size = low + (high - low) * u
+        return tensor.copy_(torch.where(u < zero, 0.0, sign * size))
+""",
+        ),
+        "zeros in the place of the largest": (
+            ["size of the non-zero entries", "one draw serves two purposes"],
+            """
+def gapped_uniform_(tensor, zero, low, high, generator=None):
+    with torch.no_grad():
+        u = torch.rand(tensor.shape, generator=generator)
+        sign = torch.randint(0, 2, tensor.shape, generator=generator) * 2 - 1
+        size = low + (high - low) * u
+        return tensor.copy_(torch.where(u > 1 - zero, 0.0, sign * size))
+""",
+        ),
         "no sign": (
             ["share of positive"],
             """
@@ -537,6 +590,20 @@ def gapped_uniform_(tensor, zero, low, high, generator=None):
         ),
     },
     "q7": {
+        "zeros to start with": (
+            ["bias, scale, weight after three steps from its own start", "no gradient flows"],
+            """
+class ScaledLinear(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, X):
+        return torch.relu(X @ self.weight + self.bias) * self.scale
+""",
+        ),
         "weight alone": (
             ["names in state_dict", "plain tensor"],
             """
@@ -678,6 +745,29 @@ def tied_names(net):
     for name, p in net.named_parameters(remove_duplicate=False):
         groups.setdefault(p.untyped_storage().data_ptr(), set()).add(name)
     return [group for group in groups.values() if len(group) > 1]
+""",
+        ),
+        "an experiment with first names alone": (
+            ["ties", "remove_duplicate=False, and gives each"],
+            """
+def tied_names(net):
+    named = dict(net.named_parameters())
+    groups = set()
+    for name, p in named.items():
+        before = {n: q.detach().clone() for n, q in named.items()}
+        with torch.no_grad():
+            p += 1
+            groups.add(frozenset(n for n, q in named.items() if not torch.equal(q, before[n])))
+            p.copy_(before[name])
+    return [group for group in groups if len(group) > 1]
+""",
+        ),
+        "names, not in groups": (
+            ["type of a group", "a set of names"],
+            """
+def tied_names(net):
+    named = dict(net.named_parameters(remove_duplicate=False))
+    return [a for a in named for b in named if a != b and named[a] is named[b]]
 """,
         ),
         "one address": (
@@ -1052,6 +1142,30 @@ def untied_twin(net):
         ),
     },
     "q12": {
+        "other betas": (
+            ["value of", "after two steps"],
+            """
+def make_optimizer(net, lr, decay):
+    parameters = list(net.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))
+""",
+        ),
+        "AdamW's own decay": (
+            ["bias after two steps", "AdamW's own weight decay of 0.01"],
+            """
+def make_optimizer(net, lr, decay):
+    parameters = list(net.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.dim() <= 1]},
+    ]
+    return torch.optim.AdamW(groups, lr=lr)
+""",
+        ),
         "decay everywhere": (
             ["after two steps", "weight decay reached it"],
             """
@@ -1124,6 +1238,23 @@ def make_optimizer(net, lr, decay):
         ),
     },
     "q13": {
+        "the copy before the step is none": (
+            ["update:data ratio", "without .clone()"],
+            SOLUTION13.replace(".detach().clone()", ".detach()"),
+        ),
+        "under both names": (
+            ["names in the report", "listed under both its names"],
+            SOLUTION13.replace("for name, rows in report.items()}", "for name, rows in twice(report).items()}")
+            + """
+
+def twice(report):
+    return report | {"4" + name[1:]: rows for name, rows in report.items() if name[0] == "2"}
+""",
+        ),
+        "the loss, too": (
+            ["names in the report", "loss"],
+            SOLUTION13.replace("report.items()}", "report.items()} | {'loss': torch.ones(2, 3)}"),
+        ),
         "two layers": (
             ["names in the report", "two layers, not one"],
             """
@@ -1290,6 +1421,13 @@ def count_trainable(net):
 """,
     },
     "q3": {
+        "numpy's names": """
+import numpy as np
+
+def fixed_names(net):
+    train = [n for n, p in net.named_parameters(remove_duplicate=False) if p.requires_grad]
+    return list(np.setdiff1d(list(net.state_dict()), train))
+""",
         "by experiment": """
 def fixed_names(net):
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -1380,6 +1518,17 @@ def gapped_uniform_(tensor, zero, low, high, generator=None):
 """,
     },
     "q7": {
+        "a scale of zeros": """
+class ScaledLinear(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs))
+        self.bias = nn.Parameter(torch.ones(outputs))
+        self.scale = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, X):
+        return F.relu(X @ self.weight + self.bias) * self.scale
+""",
         "with F.linear": """
 class ScaledLinear(nn.Module):
     def __init__(self, inputs, outputs):
@@ -1392,6 +1541,20 @@ class ScaledLinear(nn.Module):
 """,
     },
     "q8": {
+        "values of a dict": """
+def tied_names(net):
+    named = dict(net.named_parameters(remove_duplicate=False))
+    groups = {}
+    for name, p in named.items():
+        before = {other: q.detach().clone() for other, q in named.items()}
+        with torch.no_grad():
+            p += 1
+            found = frozenset(n for n, q in named.items() if not torch.equal(q, before[n]))
+            p.copy_(before[name])
+        if len(found) > 1:
+            groups[found] = set(found)
+    return groups.values()
+""",
         "by memory": """
 def tied_names(net):
     cells = {}

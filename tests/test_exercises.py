@@ -261,7 +261,10 @@ def test_an_error_is_told_with_its_line_and_without_paths():
     assert said == "FileNotFoundError: [Errno 2] No such file or directory: '…' (line 3 of the cell)"
     deep = "def f(net):\n    import json\n    return json.loads('{')\n"
     assert "(line 3 of the cell)" in NAMED["q2"].check(define(deep, "f")).message
-    assert NAMED["q2"].check(raising(Unreadable())).message == "Unreadable"
+    elsewhere = "(where the answer, or what it made, was used)"
+    assert NAMED["q2"].check(raising(Unreadable())).message == f"Unreadable {elsewhere}"
+    module = define("def f(net):\n    net.head = net.embed\n", "f")
+    assert NAMED["q9"].check(module).message.endswith(elsewhere)
     assert NAMED["q2"].check(3).message == "a function was wanted, but a int came: hand over count_trainable itself"
 
 

@@ -155,9 +155,9 @@ def test_the_first_page_leads_to_every_notebook_and_each_to_the_next(site):
 def test_the_search_index_knows_where_words_stand(site):
     index = (site / "searchindex.js").read_text(encoding="utf-8")
     index = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
-    found = {word: index["terms"][word] for word in ("orthogon", "resnet")}  # stems of words
+    found = {word: index["terms"][word] for word in ("dirac", "resnet")}  # stems of words
     assert {word: index["docnames"][i] for word, i in found.items()} == {
-        "orthogon": "2-initialization",
+        "dirac": "2-initialization",
         "resnet": "1-access",
     }
 
@@ -184,7 +184,7 @@ def test_a_browser_without_a_network_shows_every_page_and_searches(site, browser
         assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []
         boxes = page.evaluate("[...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().width)")
         assert all(width > 0 for width in boxes)
-    page.fill(".sidebar-search", "orthogonal")
+    page.fill(".sidebar-search", "dirac")
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li a")
     assert page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)") == [

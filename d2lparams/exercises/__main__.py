@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import grading
+from . import grading, submissions
 
 
 def release(options: argparse.Namespace) -> None:
@@ -19,6 +19,8 @@ def grade(options: argparse.Namespace) -> None:
         options.submissions, options.out, jobs=options.jobs, limit=options.limit, trust=options.trust_submissions
     )
     print(f"graded        {graded} submissions")
+    if others := submissions.passed_over(options.submissions):
+        print(f"passed over   {', '.join(map(ascii, others))}: neither a notebook nor a folder")
     collect(options)
 
 

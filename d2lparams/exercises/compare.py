@@ -31,7 +31,7 @@ def same_number(fact: dict, wanted: float, what: str, looks: Looks | None = None
         raise Wrong(f"type of {what}", kind(fact), "an int")
     near = lambda other: abs(came - other) <= tolerance * abs(other)  # noqa: E731  # False for NaN
     if not near(wanted):
-        raise Wrong(f"value of {what}", _digits(came), _digits(wanted), _named(looks, near))
+        raise Wrong(f"value of {what}", *_apart(came, wanted), _named(looks, near))
 
 
 def same_tensor(fact: dict, wanted: Tensor, what: str, looks: Looks | None = None, tolerance: float = 1e-4) -> None:
@@ -50,7 +50,7 @@ def same_values(came: Tensor, wanted: Tensor, what: str, looks: Looks | None = N
     if not close(wanted):
         first = tuple((~_close(came, wanted, tolerance)).nonzero()[0].tolist())
         where = f"{what}, entry {list(first)}" if first else what
-        raise Wrong(f"value of {where}", _digits(came[first]), _digits(wanted[first]), _named(looks, close))
+        raise Wrong(f"value of {where}", *_apart(came[first], wanted[first]), _named(looks, close))
 
 
 def tensor(fact: dict, what: str, dtype: torch.dtype) -> Tensor:
@@ -73,7 +73,7 @@ def table(fact: dict, what: str) -> Tensor:
         if len({row.shape for row in rows}) != 1:
             raise Wrong(f"shape of {what}", "no rows, or rows of different lengths", "rows of one length")
         return torch.stack(rows)
-    return torch.tensor(_number(fact, what, "numbers"), dtype=torch.float64)
+    return torch.tensor(_number(fact, what, "a tensor, or lists of numbers"), dtype=torch.float64)
 
 
 def names(fact: dict, what: str, kinds: tuple[str, ...] = ("list", "tuple", "set", "dict_keys")) -> list[str]:
@@ -152,8 +152,14 @@ def _named(looks, near):
     return next((name for name, other in (looks or {}).items() if near(other)), "")
 
 
-def _digits(number):
-    return str(number) if isinstance(number, int) else f"{float(number) + 0.0:.4g}"  # + 0.0: no negative zero
+def _digits(number, digits=4):
+    return str(number) if isinstance(number, int) else f"{float(number) + 0.0:.{digits}g}"  # + 0.0: no negative zero
+
+
+def _apart(came, wanted):
+    """Return two numbers with as many digits as it takes to tell them apart."""
+    pairs = [(_digits(came, digits), _digits(wanted, digits)) for digits in (4, 8, 17)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
 
 
 def _short(value):

@@ -158,6 +158,8 @@ def filled(form: NotebookNode, record: dict) -> NotebookNode:
             cell.source = record["questions"][name]["answer"] or ""
         elif name in record["prose"] and record["prose"][name]["attempted"]:
             cell.source = inert(record["prose"][name]["answer"])
+        elif (entry := record["prose"].get(cell.id.removesuffix("-measure"))) is not None and entry["attempted"]:
+            cell.source = entry["measured"]
         elif (entry := record["questions"].get(name.removesuffix("-check"))) is not None:
             said = Verdict(name.removesuffix("-check"), entry["outcome"], entry["message"])
             cell.outputs = [new_output("execute_result", {"text/plain": repr(said)})]
@@ -185,7 +187,9 @@ def row(record: dict, marks: dict[str, Mark]) -> dict[str, object]:
     }
     line |= {name: mark.points for name, mark in marks.items()}
     line |= {f"{name} outcome": entry["outcome"] for name, entry in record["questions"].items()}
-    return line | {"note": record["note"] or ""}
+    nothing = all(entry["answer"] is None for entry in record["questions"].values())
+    strange = "no cell of it answers a question: is it another notebook?" if nothing else ""
+    return line | {"note": record["note"] or strange}
 
 
 def harmless(value: object) -> object:

@@ -36,7 +36,7 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 <p><strong>{{ "%g"|format(points) }} of {{ "%g"|format(most) }} points</strong>
 {%- if pending %}; {{ pending|join(", ") }} still to be read{% endif %}.</p>
 {% if note %}<pre class="says">{{ note }}</pre>{% endif %}
-{% for name, title, outcome, message, answer, mark in questions %}
+{% for name, title, outcome, message, answer, measured, mark in questions %}
 <section id="{{ name }}">
 <header class="of"><h2>{{ name }} {{ title }}</h2>
 <span class="points">{{ "%g"|format(mark.points) }} of {{ "%g"|format(mark.most) }}</span></header>
@@ -45,6 +45,8 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 {% if mark.comment %}<p>Comment:</p><pre class="says">{{ mark.comment }}</pre>{% endif %}
 {% if answer %}<details{% if outcome != "correct" %} open{% endif %}><summary>Your answer</summary>
 <pre>{{ answer }}</pre></details>{% endif %}
+{% if measured %}<details><summary>Your measurements</summary>
+<pre>{{ measured }}</pre></details>{% endif %}
 </section>
 {% endfor %}
 </body>
@@ -63,7 +65,8 @@ def page(titles: dict[str, str], record: dict, marks: dict) -> str:
         entry, mark = record["questions"].get(name) or record["prose"][name], marks[name]
         read = "waits to be read" if mark.pending else "read" if entry.get("attempted") else "not attempted"
         outcome = entry.get("outcome", read)
-        questions.append((name, title, outcome, entry.get("message"), entry["answer"], mark))
+        measured = entry.get("measured") if entry.get("attempted") else None
+        questions.append((name, title, outcome, entry.get("message"), entry["answer"], measured, mark))
     return _PAGE.render(
         learner=record["learner"],
         note=record["note"],

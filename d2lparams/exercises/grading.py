@@ -5,10 +5,10 @@ depends on one submission alone: so any number of machines can grade a class at 
 
     {"learner", "file", "sha256", "format", "seed", "note", "seconds",
      "questions": {"q1": {"outcome", "message", "points", "max", "answer"}, ...},
-     "prose": {"q14": {"answer", "attempted", "max"}, ...}}
+     "prose": {"q14": {"answer", "measured", "attempted", "max"}, ...}}
 
 format: of the record and the exercises, as a digest; seed: that of the inputs, for disputes; note: why a submission
-could not be read, or None; answer: as it was graded.
+could not be read, or None; answer: as it was graded; measured: the code cells that stand right above it.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ from tqdm import tqdm
 
 from .bank import PROSE, QUESTIONS
 from .inside import probes
-from .question import COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Prose, Question, pack
+from .question import COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Prose, Question, one_line, pack
 from .sandbox import Limits, NoSandbox, Reply, Sandbox, missing
 from .submissions import Cell, Submission, entries, learner, plain_name, read
 
-FORMAT = 1
+FORMAT = 2
 BUDGET = 60  # seconds for all answers of a submission; the last one may take its own limit on top
 LONGEST = 100_000  # characters of an answer that a record keeps
 
@@ -163,6 +163,8 @@ def _grade(question: Question, submission: Submission, sandbox: Sandbox, seed: i
     remarks = [verdict.message, remark]
     if isinstance(result.get("renamed"), str):
         remarks.append(f"the cell defines no {question.answer}: what it does define was graded")
+    if isinstance(result.get("stopped"), str):
+        remarks.append(f"what stands below the definition failed, and was left out: {one_line(result['stopped'])}")
     message = "\n".join(filter(None, remarks))
     if verdict.outcome == NOT_ATTEMPTED:
         message = message or "the answer is as it was handed out"
@@ -194,10 +196,17 @@ def _code(source: str) -> list[str]:
 
 def _prose(question: Prose, submission: Submission) -> dict:
     """Return the entry of a question that people read."""
-    named = [cell.source for cell in submission.cells if cell.grade_id == question.name]
-    worked = [source for source in named if source.strip() not in ("", question.stub.strip())]
-    answer = (worked or named or [""])[-1][:LONGEST]
-    return {"answer": answer, "attempted": bool(worked), "max": question.points}
+    cells = submission.cells
+    named = [i for i, cell in enumerate(cells) if cell.grade_id == question.name]
+    worked = [i for i in named if cells[i].source.strip() not in ("", question.stub.strip())]
+    entry = {"answer": "", "measured": "", "attempted": bool(worked), "max": question.points}
+    if named:
+        first = last = (worked or named)[-1]
+        while first and cells[first - 1].kind == "code" and cells[first - 1].grade_id is None:
+            first -= 1
+        entry["answer"] = cells[last].source[:LONGEST]
+        entry["measured"] = "\n\n".join(cell.source for cell in cells[first:last])[:LONGEST]
+    return entry
 
 
 def _result(reply: Reply, limits: Limits) -> dict:

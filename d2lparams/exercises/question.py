@@ -165,7 +165,7 @@ class Question(Help):
         if outcome == NOT_ATTEMPTED:
             return Verdict(self.name, NOT_ATTEMPTED)
         if outcome != "ran":
-            return Verdict(self.name, COULD_NOT_RUN, _line(result.get("reason", "no reason came back")))
+            return Verdict(self.name, COULD_NOT_RUN, one_line(result.get("reason", "no reason came back")))
         facts = result.get("facts")
         if not isinstance(facts, list) or len(facts) != len(cases):
             return Verdict(self.name, INCORRECT, "what came back can't be read")
@@ -173,7 +173,7 @@ class Question(Help):
             try:
                 self.judge(case.expected, fact)
             except Wrong as wrong:
-                return Verdict(self.name, INCORRECT, _line(f"{case.label}: {wrong}"))
+                return Verdict(self.name, INCORRECT, one_line(f"{case.label}: {wrong}"))
             except Exception:  # facts are a stranger's: any shape of them may come
                 return Verdict(self.name, INCORRECT, f"{case.label}: what came back can't be read")
         return Verdict(self.name, CORRECT, points=self.points)
@@ -205,7 +205,7 @@ class Prose(Help):
         return Text(self.solution_code.strip())
 
 
-def _line(text: object) -> str:
+def one_line(text: object) -> str:
     """Return a stranger's text as one short line of printable characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[:2000]).split())
     return line if len(line) <= 600 else line[:599] + "…"

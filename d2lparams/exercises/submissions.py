@@ -45,18 +45,28 @@ class Unreadable(Exception):
 def entries(folder: Path) -> dict[str, Path]:
     """Return the entry of each learner in a class's folder, by the learner's name; what starts with a dot is none."""
     found = {}
-    for entry in sorted(os.scandir(folder), key=lambda entry: (entry.name.endswith(".ipynb"), entry.name)):
+    for entry in sorted(os.scandir(folder), key=lambda entry: (_is_notebook(entry.name), entry.name)):
         if entry.name.startswith("."):
             continue
         name = learner(Path(entry.path))
-        if entry.name.endswith(".ipynb") or entry.is_dir(follow_symlinks=False) or entry.is_symlink():
+        if _is_notebook(entry.name) or entry.is_dir(follow_symlinks=False) or entry.is_symlink():
             found[name if name not in found else entry.name] = Path(entry.path)
     return found
 
 
+def passed_over(folder: Path) -> list[str]:
+    """Return the names in a class's folder that stand for no learner, what starts with a dot aside."""
+    taken = set(entries(folder).values())
+    return [path.name for path in sorted(folder.iterdir()) if path not in taken and not path.name.startswith(".")]
+
+
 def learner(entry: Path) -> str:
     """Return the learner's name that an entry of the class's folder stands for."""
-    return entry.name.removesuffix(".ipynb") or entry.name
+    return entry.stem if _is_notebook(entry.name) and entry.stem else entry.name
+
+
+def _is_notebook(name: str) -> bool:
+    return name.lower().endswith(".ipynb")
 
 
 def plain_name(learner: str) -> str:
@@ -92,8 +102,8 @@ def _notebook(entry: Path) -> Path:
     for folder, folders, files in os.walk(entry, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")] if Path(folder) == entry else []
         found += [Path(folder, name) for name in files if not name.startswith(".")]
-    found.sort(key=lambda path: (path.name != NOTEBOOK, path.suffix != ".ipynb", len(path.parts), path.name))
-    if found and ".ipynb" in found[0].name:
+    found.sort(key=lambda path: (path.name != NOTEBOOK, not _is_notebook(path.name), len(path.parts), path.name))
+    if found and ".ipynb" in found[0].name.lower():
         return found[0]
     there = ", ".join(ascii(path.name) for path in found[:5]) or "nothing"
     raise Unreadable(f"there is no notebook in the folder, but {there}")

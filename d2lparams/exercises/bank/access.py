@@ -151,7 +151,9 @@ def _q3_cases(rng):
         train = {name for name, p in net.named_parameters(remove_duplicate=False) if p.requires_grad}
         label = f"a shared layer that {'trains' if shared_trains else 'is frozen'}"
         expected = {"names": sorted(set(every) - train), "every": every, "second": [n for n in every if n[:2] == "3."]}
-        expected["buffers"] = [name for name, _ in net.named_buffers() if name in every]
+        buffers = [name for name, _ in net.named_buffers()]
+        expected |= {"buffers": [name for name in buffers if name in every]}
+        expected |= {"unsaved": [name for name in buffers if name not in every]}
         cases.append(Case(label, {"net": net}, expected))
     return cases
 
@@ -163,8 +165,10 @@ def _q3_judge(expected, facts):
         return
     extra, missing = sorted(set(came) - set(wanted)), sorted(set(wanted) - set(came))
     looks = ""
-    if any(name not in expected["every"] for name in extra):
+    if set(extra) & set(expected["unsaved"]):
         looks = "a name came that state_dict does not hold: a buffer may be kept without being saved"
+    elif any(name not in expected["every"] for name in extra):
+        looks = "these are not the names of state_dict, which are whole paths"
     elif extra and set(extra) <= set(expected["second"]):
         looks = "the second name of a tied parameter, which named_parameters() leaves out, was taken for fixed"
     elif set(missing) & set(expected["buffers"]):

@@ -70,6 +70,11 @@ def _gapped(values, expected):
     if not (size.min() >= low * (1 - 1e-6) and size.max() <= high * (1 + 1e-6)):
         came = f"{size.min():.3f} to {size.max():.3f}"
         raise Wrong("distribution, size of the non-zero entries", came, f"{low} to {high}")
+    margin = 0.03 * (high - low)  # a correct sample leaves such a piece at either end empty once in 1e16 times
+    if not (size.min() <= low + margin and size.max() >= high - margin):
+        looks = "one draw serves two purposes: whether an entry is 0, and how large it is"
+        came = f"{size.min():.3f} to {size.max():.3f}"
+        raise Wrong("distribution, size of the non-zero entries", came, f"{low:.3f} to {high:.3f}", looks)
     positive = (rest > 0).double().mean().item()
     if not abs(positive - 0.5) <= compare.SIGMAS / 2 / math.sqrt(len(rest)):
         raise Wrong("distribution, share of positive among the non-zero", f"{positive:.3f}", "0.500")
@@ -187,6 +192,10 @@ def _q7_judge(expected, facts):
             raise Wrong(f"value of {name} after three steps", "what it was at the start", "another one", looks)
     for name, value in expected["values"].items():
         same_tensor(facts["values"][name], value, f"{name} after three steps")
+    still = sorted(set(wanted) - set(compare.names(facts["moved"], "what moved")))
+    if still:
+        looks = "it starts where no gradient flows: zeros multiplied by zeros"
+        raise Wrong(f"values of {', '.join(still)} after three steps from its own start", "the same", "others", looks)
 
 
 q7 = Question(

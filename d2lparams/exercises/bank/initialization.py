@@ -47,6 +47,7 @@ def _q4_cases(rng):
             bound = math.sqrt(3) * std
             expected = {"std": std, "cdf": _uniform_cdf(-bound, bound), "size": math.sqrt(3) / 2}
         expected |= {"name": type(activation).__name__, "looks": looks, "before": layer.weight.detach().clone()}
+        expected["bias"] = layer.bias.detach().clone()
         (seed,) = seeds(rng, 1)
         cases.append(Case(f"before {activation}", {"layer": layer, "activation": activation}, expected, seed))
     return cases
@@ -62,7 +63,10 @@ def _q4_judge(expected, facts):
         raise Wrong("value of the layer's weight", "what it was before", "a new draw", looks)
     std = expected["std"]
     compare.sample(weight, expected["cdf"], std, expected["size"] * std, "the weight", expected["looks"])
-    same_tensor(facts["bias"], torch.zeros(len(before)), "the bias")
+    looks = {
+        "nobody filled the layer's own bias; a new Parameter that takes its place is another one": expected["bias"]
+    }
+    same_tensor(facts["bias"], torch.zeros(len(before)), "the bias", looks)
 
 
 q4 = Question(
@@ -163,6 +167,8 @@ def _shapes(fact):
         if item["type"] == "NoneType":
             shapes[name] = None
         elif item["type"] in ("tuple", "list"):
+            if odd := [entry for entry in item["items"] if entry["type"] != "int"]:
+                raise Wrong(f"type of the shape of {name}", f"{kind(odd[0])} in it", "ints alone")
             shapes[name] = tuple(entry["value"] for entry in item["items"])
         else:
             raise Wrong(f"type of the shape of {name}", kind(item), "a tuple or None")

@@ -47,7 +47,7 @@ def _q8_cases(rng):
 def _q8_judge(expected, facts):
     if facts["groups"]["type"] not in ("list", "tuple", "set"):
         raise Wrong("type of what was returned", kind(facts["groups"]), "a list of sets of names")
-    came = {frozenset(names(group, "a group")) for group in facts["groups"]["items"]}
+    came = {frozenset(names(group, "a group", ("set", "list", "tuple"))) for group in facts["groups"]["items"]}
     ties = expected["ties"]
     wanted = ties["identity"] | ties["memory"]
     if came != wanted:
@@ -60,7 +60,9 @@ def _q8_judge(expected, facts):
             looks = "two halves of one storage were taken for a tie: they are neighbours, and don't overlap"
         elif ties["identity"] <= came:
             looks = "two Parameters over the same memory were missed: neither `is` nor equal addresses tell of all"
-        elif not came & wanted:
+        elif not came:
+            looks = "nothing was found: without remove_duplicate=False named_parameters() gives one name each"
+        elif came & ties["memory"] and not came & ties["identity"]:
             looks = "named_parameters() was asked without remove_duplicate=False, and gives each Parameter one name"
         missing, extra = wanted - came, came - wanted
         if missing:

@@ -79,24 +79,31 @@ def q6(answer: Callable, tensor: nn.Parameter, numbers: dict, seeds: list[int], 
 
 @probe
 def q7(answer: type, sizes: tuple[int, int], state: dict, X: Tensor, Y: Tensor, lr: float, steps: int) -> dict:
-    """The output from given values, and the values after some steps of gradient descent."""
+    """The output from given values, the values after some steps of gradient descent; what moves from its own start."""
     layer = answer(*sizes)
     held = layer.state_dict()
     facts = {"names": describe(list(held))}
     if sorted(held) == sorted(state) and all(held[name].shape == state[name].shape for name in state):
+        start = copy.deepcopy(held)
+        _descend(layer, X, Y, lr, steps)
+        facts["moved"] = describe([name for name, value in layer.state_dict().items() if (value != start[name]).any()])
         layer.load_state_dict(state)
         facts["output"] = describe(layer(X))
-        for _ in range(steps):
-            layer.zero_grad()
-            loss = F.mse_loss(layer(X), Y)
-            if loss.requires_grad:
-                loss.backward()
-            with torch.no_grad():
-                for p in layer.parameters():
-                    if p.grad is not None:
-                        p -= lr * p.grad
+        _descend(layer, X, Y, lr, steps)
         facts["values"] = {name: describe(value) for name, value in layer.state_dict().items()}
     return facts
+
+
+def _descend(layer, X, Y, lr, steps):
+    for _ in range(steps):
+        layer.zero_grad()
+        loss = F.mse_loss(layer(X), Y)
+        if loss.requires_grad:
+            loss.backward()
+        with torch.no_grad():
+            for p in layer.parameters():
+                if p.grad is not None:
+                    p -= lr * p.grad
 
 
 @probe

@@ -1,7 +1,7 @@
 """Turn what an answer returned into plain data, which passes through JSON and is judged elsewhere."""
 
 import numbers
-from collections.abc import Callable, KeysView
+from collections.abc import Callable, KeysView, ValuesView
 
 import torch
 from torch import nn
@@ -35,7 +35,9 @@ def describe(value: object) -> dict:
             dense = torch.Tensor.detach(value).to_dense()
             fact["values"] = torch.Tensor.tolist(dense.reshape(-1))
         return fact
-    if value is None or isinstance(value, (bool, str)):
+    if isinstance(value, str):  # numpy's strings, too
+        return {"type": "str", "value": str(value)}
+    if value is None or isinstance(value, bool):
         return {"type": type(value).__name__, "value": value}
     if isinstance(value, numbers.Integral):  # numpy's integers, too
         return {"type": "int", "value": int(value)}
@@ -43,12 +45,12 @@ def describe(value: object) -> dict:
         return {"type": "float", "value": float(value)}
     if isinstance(value, dict):
         return {"type": "dict", "keys": [str(k) for k in value], "items": [describe(v) for v in value.values()]}
-    if isinstance(value, (list, tuple, set, frozenset, KeysView)):
+    if isinstance(value, (list, tuple, set, frozenset, KeysView, ValuesView)):
         items = list(value)[:LARGEST]
         return {"type": _collection(value), "items": [describe(item) for item in items]}
     return {"type": type(value).__name__}
 
 
 def _collection(value):
-    kinds = {list: "list", tuple: "tuple", set: "set", frozenset: "set", KeysView: "list"}
+    kinds = {list: "list", tuple: "tuple", set: "set", frozenset: "set", KeysView: "list", ValuesView: "list"}
     return next(name for kind, name in kinds.items() if isinstance(value, kind))

@@ -87,7 +87,7 @@ def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) 
     except NotAttempted:
         return {"outcome": "not attempted"}
     except BaseException as error:
-        return {"outcome": "could not run", "reason": reason(error)}
+        return {"outcome": "could not run", "reason": reason(error, "where the answer, or what it made, was used")}
     return {"outcome": "ran", "facts": facts}
 
 
@@ -96,8 +96,11 @@ def _unfit(answer, stub):
     return f"a {wanted} was wanted, but {'None' if answer is None else came} came: hand over {stub.__name__} itself"
 
 
-def reason(error: BaseException) -> str:
-    """Return an exception as one line: its type, its text without paths, and the line of the cell that it came from."""
+def reason(error: BaseException, otherwise: str = "") -> str:
+    """Return an exception as one line: its type, its text without paths, and the line of the cell that it came from.
+
+    otherwise: what to say of the place if it was no line of the cell.
+    """
     name = type(error).__name__
     try:
         text = str(error).strip().splitlines()
@@ -105,7 +108,8 @@ def reason(error: BaseException) -> str:
         text = []
     text = PATH.sub("…", f"{name}: {text[0]}"[:500] if text else name)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if CELL.search(frame.filename)]
-    return text + (f" (line {lines[-1]} of the cell)" if lines else "")
+    where = f"line {lines[-1]} of the cell" if lines else otherwise
+    return f"{text} ({where})" if where else text
 
 
 def same_code(one: object, other: object) -> bool:

@@ -188,7 +188,10 @@ def serve(length: int, result: int, settings: dict) -> None:
 
 
 def run(request: dict) -> dict:
-    """Run the learner's cells and then the probe; return what `probes.run` does, and a "renamed" if it was needed.
+    """Run the learner's cells and then the probe; return what `probes.run` does.
+
+    A "renamed" says which definition was taken for the answer, if it has another name; a "stopped", how the cell ended
+    after it had defined the answer.
 
     request: "question", "name" (that the answer should define), "stub" and "source" (of the answer), "cells" (to run
     before it, whether they fail or not), "setup" (the course's own first cell), "questions" (every question's name),
@@ -207,18 +210,19 @@ def run(request: dict) -> dict:
     for number, cell in enumerate(request["cells"], 1):
         with contextlib.suppress(BaseException), _at_most(min(request["seconds"] / 10, until - time.monotonic())):
             execute(cell, f"cell {number}", space)
-    there, made = set(space), None
+    there, name, remarks = dict(space), request["name"], {}
     try:
         execute(request["source"], "<answer>", space)
-        if request["name"] not in space:
-            new = [name for name in space if name not in there and _own(space[name])]
-            if len(new) != 1:
-                raise NameError(f"the cell defines no {request['name']}")
-            made = new[0]
     except BaseException as error:
-        return {"outcome": "could not run", "reason": probes.reason(error)}
-    outcome = probes.run(request["question"], space[made or request["name"]], stub[request["name"]], cases)
-    return outcome | {"renamed": made} if made else outcome
+        if space.get(name) is there.get(name) or isinstance(error, MemoryError) or not isinstance(error, Exception):
+            return {"outcome": "could not run", "reason": probes.reason(error)}
+        remarks["stopped"] = probes.reason(error)  # below the answer, which stands: a line that tried it out, perhaps
+    if name not in space:
+        new = [found for found in space if found not in there and _own(space[found])]
+        if len(new) != 1:
+            return {"outcome": "could not run", "reason": f"NameError: the cell defines no {name}"}
+        name = remarks["renamed"] = new[0]
+    return probes.run(request["question"], space[name], stub[request["name"]], cases) | remarks
 
 
 def _own(thing: object) -> bool:

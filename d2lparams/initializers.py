@@ -107,7 +107,7 @@ def initialize(net: nn.Module, schemes: dict, generator: torch.Generator | None 
     names = _names(net)
     if lazy := [names[p][0] for p in chosen if nn.parameter.is_lazy(p)]:
         raise ValueError(f"{', '.join(lazy)} have no shape yet: run one batch through the net first, net(X)")
-    if stretched := [names[p][0] for p in chosen if 0 in p.squeeze().stride()]:
+    if stretched := [names[p][0] for p in chosen if p.layout is torch.strided and 0 in p.squeeze().stride()]:
         raise ValueError(f"{', '.join(stretched)} cannot be filled: expand() gave it fewer numbers than its shape says")
     drawn = {p: _draw(p, names[p][0], schemes[chosen[p]], generator) for p in names if p in chosen}
     rows = []
@@ -326,7 +326,8 @@ def health(net: nn.Module, X, y, loss=None) -> HealthReport:
     ln(classes). A unit is a channel, dimension 1; of a 3-D output, dimension 1 or 2, whichever has more dead.
 
     The net runs in the mode it is in, as a copy: parameters, gradients, buffers (running statistics), mode, hooks and
-    the state of the random generators stay as they were. A compiled net runs uncompiled.
+    the state of the random generators stay as they were, but for what `forward` reaches in another way, such as a
+    closure over the net. A compiled net runs uncompiled.
     Raises ValueError if a layer is lazy, if the net is on the meta device, if `y` is not of integers and no `loss` was
     given, or if the loss depends on no parameter.
     Source: Glorot & Bengio (2010), figures 6 and 7; Karpathy, "A Recipe for Training Neural Networks" ("verify loss @
@@ -352,7 +353,7 @@ def health(net: nn.Module, X, y, loss=None) -> HealthReport:
     twin = _twin(net)
     probe = _Probe(twin)
     devices = {t.device for t in tensors.values() if t.device.type == "cuda"}
-    parameters = [p for p in twin.parameters() if p.requires_grad]
+    parameters = [p for p in (*twin.parameters(), *net.parameters()) if p.requires_grad]  # a closure holds the net's
     with torch.random.fork_rng(devices), torch.enable_grad(), probe:
         output = twin(**X) if isinstance(X, dict) else twin(*X) if isinstance(X, (tuple, list)) else twin(X)
         output = _first(getattr(output, "logits", output))
@@ -377,6 +378,8 @@ def _twin(net):
     for module in net.modules():  # a tensor that autograd made cannot be copied; what forward makes anew is set anew
         keep += [value for value in vars(module).values() if isinstance(value, Tensor) and value.grad_fn is not None]
     twin = copy.deepcopy(net, {id(value): value for value in keep})
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        vars(q).update(vars(p))  # what forward may read of a Parameter, which copying leaves out
     for module in twin.modules():
         for name, child in module._modules.items():
             module._modules[name] = getattr(child, "_orig_mod", child)

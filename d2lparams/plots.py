@@ -201,13 +201,17 @@ def training(record, names=None):
         logarithmic = quantity != "weight_norm" and (table[names] > 0).any(axis=None)
         axis.set(xlabel="optimizer step", yscale="log" if logarithmic else "linear")
         finds.append(table[names])
-    weight, gradient, ratio = finds
-    growth = weight.iloc[-1] / weight.iloc[0]
+    _, gradient, ratio = finds
+    rows = record.frame().drop(columns="step").groupby("parameter")["weight_norm"]  # each over the steps of its own
+    ends = rows.agg(first=lambda norms: norms.iloc[0], last=lambda norms: norms.iloc[-1]).loc[names]
+    growth = ends["last"] / ends["first"]
     axes[0].set(ylabel="weight norm ‖w‖", title=_most(growth, "{} grew most: ×{:.2g}"))
     late = gradient.iloc[len(gradient) // 2 :].median()
     axes[1].set(ylabel="gradient norm ‖g‖", title=_most(late, "largest gradient: {}"))
     typical = ratio.iloc[len(ratio) // 2 :].median().median()
-    title = f"an update changes 1 part in {1 / typical:,.0f}" if typical else "no update changed anything"
+    title = f"an update changes 1 part in {1 / typical:,.0f}" if typical > 0 else "not a number in the end"
+    if typical == 0:
+        title = "most updates changed nothing" if (ratio > 0).any(axis=None) else "no update changed anything"
     axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), frameon=False)
     return _sourced(figure, record)
@@ -220,17 +224,22 @@ def uses(record, name):
     for i, place in enumerate(table["norm"]):
         _smooth(left, table["norm", place], f"use at {place}", colour(i), style(i))
     _smooth(left, table["sum", "norm"], "their sum", colour(6), style(3))
-    left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", yscale="log")
+    left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖")
+    left.set_yscale("log" if (table["norm"] > 0).any(axis=None) else "linear")
     left.legend(frameon=False, fontsize=8)
     norms = table["norm"].median()
-    left.set_title(f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}")
+    title = "not a number in the end" if norms.isna().any() else "half of the gradients or more are zero"
+    if norms.min() > 0:
+        title = f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}"
+    left.set_title(title)
     for i, pair in enumerate(table["cosine"]):
         _smooth(right, table["cosine", pair], pair, colour(i + 2), style(i))
     right.axhline(0, color="lightgrey", zorder=0)
     typical = table["cosine"].median().median()
     verdict = "pull together" if typical > 0.1 else "pull apart" if typical < -0.1 else "hardly know of each other"
     right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
-    right.set_title(f"the uses {verdict}: median cosine {round(typical, 2) + 0.0:+.2f}")
+    told = f"the uses {verdict}: median cosine {round(typical, 2) + 0.0:+.2f}"
+    right.set_title(told if typical == typical else "no cosine: a gradient is zero or not a number")
     return _sourced(figure, record)
 
 

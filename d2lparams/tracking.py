@@ -172,10 +172,10 @@ class Record:
         kind: "weight" or "gradient". steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest
         finite entry of that step. counts: (n, 64); NaN and inf are in no bin, so a smaller sum tells.
         """
-        found = [(step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry]
+        found = {step: (step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry}
         if not found:
             raise KeyError(f"no {kind} histogram of {name!r}; recorded: {', '.join(self.names)}")
-        steps, counts, scale = zip(*found, strict=True)
+        steps, counts, scale = zip(*found.values(), strict=True)
         edges = torch.linspace(-1, 1, BINS + 1) * torch.stack(scale).cpu()[:, None]
         return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
 
@@ -236,7 +236,7 @@ class _Tracker:
         self.index = {p: i for i, p in enumerate(names)}
         aliases = {all_[0]: all_ for all_ in names.values() if len(all_) > 1}
         self.record = Record([all_[0] for all_ in names.values()], aliases, every, histograms)
-        self.steps = {}  # optimizer -> how many steps it took
+        self.steps = {}  # Parameter -> how many steps of optimizers it has had
         self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used, PLACES)
         self.record.note = "uses not split, since " + (
             "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func"
@@ -244,7 +244,7 @@ class _Tracker:
             else "a part of the net is compiled or scripted"
         )
         self.first = {p: p.detach().clone() for p in names}
-        self.before = {}  # optimizer -> {Parameter: its value before the step that is due}: one may step within another
+        self.before = {}  # optimizer -> [(step, {Parameter: its value before, if due})]: a step may call another
         self.splits = {}  # Parameter -> _Split, since the last step
         self.hooks = []
 
@@ -267,27 +267,25 @@ class _Tracker:
     def _mine(self, optimizer):
         return {p: None for group in optimizer.param_groups for p in group["params"] if p in self.index}
 
-    def _due(self, optimizer):
-        return self.steps[optimizer] % self.record.every == 0
+    def _due(self, step):
+        return step % self.record.every == 0
 
     def _before_step(self, optimizer, args, kwargs):
-        mine = None
-        if optimizer not in self.steps:
-            mine = self._mine(optimizer)
-            if not mine:
-                return
-            taken = [steps for other, steps in self.steps.items() if mine.keys() & self._mine(other).keys()]
-            self.steps[optimizer] = max(taken, default=0)  # it goes on where another one ended
-        if self._due(optimizer):
-            self.before[optimizer] = {p: p.detach().clone() for p in mine or self._mine(optimizer)}
+        if mine := self._mine(optimizer):
+            step = max(self.steps.get(p, 0) for p in mine)  # it goes on where another one ended
+            begun = self.before.setdefault(optimizer, [])
+            begun.append((step, {p: p.detach().clone() for p in mine if self._due(step)}))
+            del begun[:-4]  # a step that raises an error never ends
 
     @torch.no_grad()
     def _after_step(self, optimizer, args, kwargs):
-        if optimizer not in self.steps:
+        if optimizer not in self.before:
             return
-        step, record = self.steps[optimizer], self.record
-        before = self.before.pop(optimizer, {})
-        mine = [p for p in before if p.grad is not None] if self._due(optimizer) else []
+        record = self.record
+        step, before = self.before[optimizer].pop()
+        if not self.before[optimizer]:
+            del self.before[optimizer]
+        mine = [p for p in before if p.grad is not None] if self._due(step) else []
         if mine:
             norms = torch.stack([self._norms(p, before[p]).to(mine[0].device) for p in mine], 1)
             record._rows.append((step, [self.index[p] for p in mine], norms))
@@ -303,11 +301,12 @@ class _Tracker:
                     places, gram, error = entry
                     record._uses.setdefault((record.names[self.index[p]], places), []).append((step, gram, error))
             _thin(record)
-        record.total_steps += 1
-        self.steps[optimizer] += 1
+        now = dict.fromkeys(self._mine(optimizer), step + 1)
+        record.total_steps += any(self.steps.get(p) != step + 1 for p in now)  # of a step within a step, one
+        self.steps |= now
         self._forget_splits(self._mine(optimizer))
         if self.uses:
-            (self.uses.start if any(map(self._due, self.steps)) else self.uses.stop)()
+            (self.uses.start if any(map(self._due, set(self.steps.values()))) else self.uses.stop)()
 
     def _norms(self, p, spare):
         """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device; spare: its value before."""
@@ -333,8 +332,9 @@ class _Split:
 
     def __init__(self, p):
         self.p, self.gradients, self.hook = p, {}, None
-        self.total, self.version = None, None  # what all passes added to .grad; .grad's version after the last one
-        self.passes = {}  # a backward pass, by autograd's number -> (.grad before it, {place: gradient that arrived})
+        self.base, self.total = None, None  # .grad before the first pass, if it was not zeroed; what was added since
+        self.grad, self.version = None, None  # .grad, and its version, as the last pass left it
+        self.passes = {}  # a backward pass that is under way, by autograd's number -> {place: gradient that arrived}
 
     def used(self, place, view):
         self.gradients.setdefault(place, None)
@@ -345,28 +345,31 @@ class _Split:
     def close(self):
         if self.hook:
             self.hook.remove()
+        self.hook = self.grad = None
 
     def _use_arrived(self, place, gradient):
         if not self.hook:
             return
         number, grad = torch._C._current_graph_task_id(), self.p.grad
         if number not in self.passes:
-            if grad is None or grad._version != self.version:  # zeroed: what arrived before is no part of it any more
-                self.gradients, self.total = dict.fromkeys(self.gradients), None
-            self.passes[number] = None if grad is None else _dense(grad).clone(), {}
-        arrived = self.passes[number][1]
+            if grad is None or grad is not self.grad or grad._version != self.version:
+                # zeroed or changed: what arrived before is no part of it any more, and if it is, the check tells
+                new = self.total is None and grad is not None
+                self.gradients, self.base = dict.fromkeys(self.gradients), _dense(grad).clone() if new else None
+            self.passes[number] = {}
+            # when the pass ends, forget what never reached .grad, as by autograd.grad
+            torch.autograd.Variable._execution_engine.queue_callback(lambda: self.passes.pop(number, None))
+        arrived = self.passes[number]
         arrived[place] = _sum(arrived.get(place), _dense(gradient).clone())
 
     def _sum_arrived(self, p):
         """Take over what arrived in this pass. One that reached no .grad, by autograd.grad, is never taken over."""
         if p.grad is None:  # a hook before this one has used it up
             return
-        carried, arrived = self.passes.pop(torch._C._current_graph_task_id(), (None, {}))
-        if arrived:
-            self.total = _sum(self.total, _dense(p.grad).clone() if carried is None else _dense(p.grad) - carried)
-        for place, gradient in arrived.items():
+        for place, gradient in self.passes.pop(torch._C._current_graph_task_id(), {}).items():
             self.gradients[place] = _sum(self.gradients[place], gradient)
-        self.version = p.grad._version
+        self.total = _dense(p.grad).clone() if self.base is None else _dense(p.grad) - self.base
+        self.grad, self.version = p.grad, p.grad._version
 
     def entry(self):
         """Return (places, their Gram matrix, relative error of their sum), or None if fewer than two were used."""
@@ -426,6 +429,7 @@ def _thin(record):
         record._rows = [row for row in record._rows if row[0] % record.every == 0]
         for key, entries in record._uses.items():
             record._uses[key] = [entry for entry in entries if entry[0] % record.every == 0]
+        record._uses = {key: entries for key, entries in record._uses.items() if entries}
     if len(record._histograms) > HISTOGRAMS:
         record.histogram_every *= 2
         record._histograms = [entry for entry in record._histograms if entry[0] % record.histogram_every == 0]

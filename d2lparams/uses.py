@@ -7,6 +7,7 @@ Parameter counts, not only those that layers of a known type call.
 """
 
 import math
+import sys
 import threading
 from collections import Counter
 
@@ -17,9 +18,9 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 # Methods that act on the Parameter object itself, which a view cannot stand in for; and so do most attributes.
 _ON_ITSELF = {"register_hook", "register_post_accumulate_grad_hook", "requires_grad_", "retain_grad"}
-_ON_ITSELF |= {"__get__", "__set__", "__delete__"}
+_ON_ITSELF |= {"__get__", "__set__", "__delete__", "grad", "backward"}  # the last two are torch.autograd's
 _VIEWS = {getattr(Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "real", "imag")}  # attributes, and functions
-# Frozen and in eval mode these run a kernel of their own, whose numbers differ, unless a mode is on.
+# In eval mode, without gradients, these run a kernel of their own, whose numbers differ, unless a mode is on.
 _FAST = nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention
 
 
@@ -40,11 +41,13 @@ class Uses(TorchFunctionMode):
         for path, module in net.named_modules(remove_duplicate=False):
             self.paths.setdefault(id(module), []).append(path or "forward")
         self._hooks, self._running = [], []  # _running: the places of the modules being run, outermost first
+        self._frame, self._stopping = None, False  # the outermost one's call; to be stopped when that ends
         self._paused = 0  # how many modules were running when the mode was left, for one of them
 
     def start(self):
-        if self._running:  # a forward pass was interrupted from the keyboard, and torch calls no hook then
+        if self._running:  # perhaps interrupted from the keyboard, and torch calls no hook then
             self.stop()
+        self._stopping = False
         if not self._hooks:
             self._hooks = [
                 _module.register_module_forward_pre_hook(self._enter),
@@ -52,18 +55,29 @@ class Uses(TorchFunctionMode):
             ]
 
     def stop(self):
+        self._stopping = self._in_forward()
+        if self._stopping:
+            return
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
         if self._running:
             if not self._paused:
                 self.__exit__(None, None, None)
-            self._running, self._paused = [], 0
+            self._running, self._paused, self._frame = [], 0, None
+
+    def _in_forward(self):
+        """Whether a watched pass is under way, in this thread or in another one."""
+        frame = sys._current_frames().get(self._thread) if self._running else None
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        return frame is not None
 
     def _enter(self, module, args):
         if not self._running:
             if module is not self.net or not torch.is_grad_enabled():
                 return
+            self._frame = sys._getframe(1)
             self._thread = threading.get_ident()
             self._calls, self._counts = Counter(), Counter()
             self.__enter__()
@@ -72,9 +86,11 @@ class Uses(TorchFunctionMode):
         paths = self.paths.get(id(module), self._running[-1:])
         self._running.append(paths[min(self._calls[id(module)], len(paths) - 1)])
         self._calls[id(module)] += 1
-        if isinstance(module, _FAST) and _cannot_learn(module, args) and _get_current_function_mode() is self:
-            self._paused = len(self._running)
-            self.__exit__(None, None, None)
+        if isinstance(module, _FAST) and _get_current_function_mode() is self:
+            by_keyword = sys._getframe(1).f_locals.get("kwargs", {})  # which torch hands to no hook for all modules
+            if _cannot_learn(module, (*args, *by_keyword.values())):
+                self._paused = len(self._running)
+                self.__exit__(None, None, None)
 
     def _leave(self, module, args, output):
         if self._running and threading.get_ident() == self._thread:
@@ -83,7 +99,10 @@ class Uses(TorchFunctionMode):
                 self.__enter__()
             self._running.pop()
             if not self._running:
+                self._frame = None
                 self.__exit__(None, None, None)
+                if self._stopping:
+                    self.stop()
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -106,7 +125,7 @@ class Uses(TorchFunctionMode):
 
 def _cannot_learn(module, args):
     tensors = [*module.parameters(), *(value for value in args if isinstance(value, Tensor))]
-    return args and not any(tensor.requires_grad for tensor in tensors)
+    return not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors)
 
 
 def _transformed():

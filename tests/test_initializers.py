@@ -353,6 +353,25 @@ def test_health_changes_no_embedding_that_limits_its_norms_and_calls_no_hook():
     assert not torch.equal(embedding.weight, before)
 
 
+def test_health_sees_gradients_through_a_closure_and_what_is_written_on_a_parameter():
+    plain = nn.Sequential(*(module for _ in range(12) for module in (nn.Linear(8, 8), nn.Tanh())), nn.Linear(8, 3))
+    initialize(plain, {"*": lambda w: nn.init.normal_(w, std=0.05)})
+    wrapped = copy.deepcopy(plain)
+    for layer in wrapped:
+        layer.forward = lambda X, forward=layer.forward: forward(X)
+    X, y = torch.randn(20, 8), torch.randint(3, (20,))
+    assert repr(health(wrapped, X, y)) == repr(health(plain, X, y))
+    assert health(plain, X, y).verdict == "vanishes"
+
+    class Scaled(nn.Linear):
+        def forward(self, X):
+            return super().forward(X) * self.weight.multiplier
+
+    net = Scaled(8, 3)
+    net.weight.multiplier = 2.0
+    assert health(net, X, y).verdict == "healthy"
+
+
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_health_of_a_layer_without_units():
     class Beside(nn.Module):

@@ -120,6 +120,29 @@ def test_the_sum_of_the_uses_is_that_before_clipping():
     assert left.lines[4].get_ydata().min() > 1e-2
 
 
+def test_uses_without_a_gradient():
+    for factor, left_title in ((0.0, "half of the gradients or more are zero"), (torch.nan, "not a number in the end")):
+        left, right = checked(plots.uses(trained(shared_mlp(), factor=factor), "2.weight"))
+        assert left.get_title() == left_title
+        assert right.get_title() == "no cosine: a gradient is zero or not a number"
+
+
+def test_each_parameter_grows_over_the_steps_that_it_took():
+    net = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
+    optimizers = [torch.optim.SGD([p], lr=0.01) for p in net.parameters()]
+    with track(net, every=1, source="made-up data") as record:
+        for step in range(6):
+            for optimizer in optimizers[step > 2 :]:
+                net(torch.ones(1, 4)).square().sum().backward()
+                optimizer.step()
+                with torch.no_grad():
+                    optimizer.param_groups[0]["params"][0].mul_(1.5 if optimizer is optimizers[0] else 0.9)
+    norms = record.frame().query("parameter == '0.weight'")["weight_norm"]
+    title = plots.training(record).axes[0].get_title()
+    assert len(norms) == 3
+    assert title == f"0.weight grew most: ×{norms.iloc[-1] / norms.iloc[0]:.2g}"
+
+
 def test_uses(records):
     record, _ = records
     left, right = checked(plots.uses(record, "2.weight"))

@@ -467,8 +467,6 @@ while True:
     "loop-in-C": "import itertools; sum(itertools.repeat(1))",
     "sleep": "import time; time.sleep(10_000)",
     "print-forever": "while True: print('spam' * 1000)",
-    "exception-of-100-MB": "raise ValueError('x' * 100_000_000)",
-    "recursion": "f = lambda: f()\nf()",
     "deep-recursion": "import sys; sys.setrecursionlimit(10**9); f = lambda: f()\nf()",
     "result-of-100-MB": """
 import os
@@ -490,7 +488,12 @@ while True:
     try: threading.Thread(target=time.sleep, args=(1000,)).start()
     except RuntimeError: pass
 """,
-    "memory": "hog = [torch.ones(100_000_000) for _ in range(100)]",
+    "memory": """
+hog = []
+while True:
+    try: hog.append(torch.ones(10_000_000))
+    except RuntimeError: pass
+""",
     "memory-of-many": """
 import os, time
 for _ in range(4):
@@ -514,10 +517,12 @@ import os, signal
 if os.fork(): os.wait()
 else: os.kill(os.getpid(), signal.SIGSTOP)
 """,
-    "raise-while-importing": "from nowhere import nothing",
 }
 
 NOISE = {
+    "exception-of-100-MB": "raise ValueError('x' * 100_000_000)",
+    "recursion": "f = lambda: f()\nf()",
+    "raise-while-importing": "from nowhere import nothing",
     "print-much": "import sys; print('x' * 100_000_000); print('noise', file=sys.stderr)",
     "warn-much": "import warnings\nfor i in range(10_000): warnings.warn(f'spam {i}')",
     "slow-ish": "import time; time.sleep(0.4)",

@@ -57,7 +57,12 @@ def record(learner, outcome="correct", answer="def f(): ...", prose="Because it 
         "note": note,
         "questions": {question.name: entry(question) for question in QUESTIONS},
         "prose": {
-            question.name: {"answer": prose, "attempted": prose is not None, "max": question.points}
+            question.name: {
+                "answer": prose,
+                "measured": f"# measured: {prose}",
+                "attempted": prose is not None,
+                "max": question.points,
+            }
             for question in PROSE
         },
         "seconds": 0.5,
@@ -208,6 +213,23 @@ def test_any_name_and_any_text_is_taken(folder):
         assert f"Exercises: {course.clean(name)}" in page.text
 
 
+def test_the_reader_of_prose_sees_the_code_that_measured(folder):
+    name = PROSE[0].name
+    for learner, seen in (("bob", f"# measured: {course.clean(EVIL)}"), ("cyd", PROSE[0].scaffold.strip())):
+        notebook = nbformat.read(folder / "autograded" / learner / "parameters" / "6-exercises.ipynb", as_version=4)
+        (cell,) = (cell for cell in notebook.cells if cell.id == f"{name}-measure")
+        assert (cell.cell_type, cell.source) == ("code", seen)
+        page = Page((folder / "feedback" / f"{learner}.html").read_text())
+        assert ("# measured: " in page.text) == (learner == "bob")
+        assert not page.tags & {"script", "img", "svg"}
+
+
+def test_a_notebook_that_answers_nothing_is_said_to_be_strange(tmp_path):
+    other = record("ada", "not attempted", None, None)
+    course.collect(write(tmp_path, other))
+    assert rows(tmp_path)[0]["note"] == "no cell of it answers a question: is it another notebook?"
+
+
 def test_records_of_other_exercises_are_refused(folder):
     old = record("ada")
     old["questions"].pop("q1")
@@ -236,7 +258,7 @@ def test_the_graded_copy_is_the_courses_notebook_with_the_answers_in_it(collecte
     for ours, theirs in zip(form.cells, graded.cells, strict=True):
         assert (ours.metadata, ours.cell_type) == (theirs.metadata, theirs.cell_type)
         name = ours.metadata.get("nbgrader", {}).get("grade_id", "")
-        assert (name in answers) == (ours.source != theirs.source)
+        assert (name in answers or ours.id.endswith("-measure")) == (ours.source != theirs.source)
         if name == "q1-check":
             assert theirs.outputs[0]["data"]["text/plain"].startswith("q1: incorrect\nof </pre>")
     untouched = nbformat.read(collected / "autograded" / "cyd" / "parameters" / "6-exercises.ipynb", as_version=4)
@@ -251,7 +273,9 @@ def test_feedback_says_what_happened_and_runs_nothing_of_the_learners(collected)
     assert "default-src 'none'" in html
     assert "script-src" not in html
     shown = EVIL.replace("\x1b", "�").replace("\x07", "�")
-    assert page.text.count(shown) == 2 * len(QUESTIONS) + len(PROSE)  # the answers, letter by letter, and messages
+    assert page.text.count(shown) == 2 * (
+        len(QUESTIONS) + len(PROSE)
+    )  # answers, messages, what measured: letter by letter
     assert page.text.count("\nincorrect\n") == len(QUESTIONS)
     assert f"0 of {MOST} points" in page.text
     assert "waits to be read" in page.text
@@ -423,6 +447,8 @@ def graded(sandboxed, released, tmp_path_factory):
     make_class.make(2, submissions, 0, ("noisy", "reordered"), {})
     shutil.copy(released / "release" / "parameters" / "6-exercises.ipynb", submissions / "released.ipynb")
     shutil.copy(released / "source" / "parameters" / "6-exercises.ipynb", submissions / "solution.ipynb")
+    for odd in ("eve.zip", "essay.py", ".DS_Store"):
+        (submissions / odd).write_bytes(b"")
     (submissions / "=cmd").mkdir()
     shutil.copy(submissions / "solution.ipynb", submissions / "=cmd" / "6-exercises.ipynb")
     records = out / "records"
@@ -454,9 +480,10 @@ def test_the_solutions_earn_full_marks_the_release_none_and_noise_and_order_do_n
 
 def test_a_killed_run_leaves_no_process_and_is_taken_up_where_it_stopped(graded):
     submissions, out, kept, started, said = graded
-    todo = len(list(submissions.iterdir())) - len(kept)
-    assert 0 < todo < len(list(submissions.iterdir()))
+    todo = len(list(submissions.iterdir())) - 3 - len(kept)
+    assert 0 < todo < len(list(submissions.iterdir())) - 3
     assert f"graded        {todo} submissions" in said
+    assert "passed over   'essay.py', 'eve.zip': neither a notebook nor a folder" in said
     assert {path: path.read_bytes() for path in kept} == kept
     assert not list(out.rglob("*.part"))
     alive = [pid for pid in started if Path(f"/proc/{pid}/stat").exists()]

@@ -49,7 +49,7 @@ MAY_IMPORT = {  # within the package; arrows point one way
     "exercises/authoring": {"exercises/bank", "exercises/bank/chapter", "exercises/question"},
     "exercises/feedback": set(),
     "exercises/course": {f"exercises/{name}" for name in ("authoring", "bank", "feedback", "question")},
-    "exercises/__main__": {"exercises/grading"},
+    "exercises/__main__": {"exercises/grading", "exercises/submissions"},
 }
 for section in ("access", "initialization", "custom", "sharing", "training", "prose"):
     MAY_IMPORT[f"exercises/bank/{section}"] = {

@@ -628,6 +628,52 @@ def test_one_new_definition_under_another_name_is_taken(box):
     assert outcome(box, two).message == f"NameError: the cell defines no {Q1.answer}"
 
 
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [
+        ('assert second_block_weight(q1.example()["net"]).shape == (6, 4)', "AssertionError (line 4 of the cell)"),
+        ("from nowhere import nothing", "ModuleNotFoundError: No module named 'nowhere' (line 4 of the cell)"),
+    ],
+)
+def test_an_answer_stands_though_a_line_below_it_fails(box, below, said):
+    handed_in = submissions.Submission("ada", cells=cells(("q1", f"{RIGHT}\n\n{below}")))
+    entry = grading.grade(handed_in, box)["questions"]["q1"]
+    assert entry["points"] == Q1.points
+    assert entry["message"].startswith("what stands below the definition failed, and was left out: ")
+    assert said.split(" (")[0] in entry["message"]
+    for below in ("raise SystemExit", "raise MemoryError"):
+        handed_in = submissions.Submission("ada", cells=cells(("q1", f"{RIGHT}\n{below}")))
+        assert grading.grade(handed_in, box)["questions"]["q1"]["points"] == 0
+
+
+def test_what_another_cell_defined_is_no_answer(box):
+    assert outcome(box, "1 / 0", Q1.solution_code).message.startswith("ZeroDivisionError")
+
+
+def test_what_measured_is_the_code_right_above_the_prose(box):
+    prose = grading.PROSE[0].name
+    above = [("q1", RIGHT), (None, "far = 0"), (None, "x = 1"), (None, "y = 2")]
+    handed_in = cells(*above)
+    handed_in.insert(2, submissions.Cell("markdown", "### 14", None))
+    handed_in.append(submissions.Cell("markdown", "I measured 3.", prose))
+    entry = grading.grade(submissions.Submission("ada", cells=handed_in), box)["prose"][prose]
+    assert (entry["answer"], entry["measured"], entry["attempted"]) == ("I measured 3.", "x = 1\n\ny = 2", True)
+    del handed_in[-3:]
+    entry = grading.grade(submissions.Submission("ada", cells=handed_in), box)["prose"][prose]
+    assert (entry["answer"], entry["measured"], entry["attempted"]) == ("", "", False)
+
+
+def test_a_notebook_is_one_whatever_the_case_of_its_ending(tmp_path):
+    for name in ("dan.IPYNB", "eve.zip", "ada.ipynb", ".hidden"):
+        (tmp_path / name).write_text('{"cells": []}')
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob" / "6.Ipynb").write_text('{"cells": []}')
+    found = submissions.entries(tmp_path)
+    assert list(found) == ["bob", "ada", "dan"]
+    assert submissions.passed_over(tmp_path) == ["eve.zip"]
+    assert [submissions.read(entry).note for entry in found.values()] == [None] * 3
+
+
 def test_the_time_of_a_whole_submission_is_limited(box):
     handed_in = submissions.Submission("ada", cells=cells(("q1", RIGHT)))
     entries = grading.grade(handed_in, box, budget=0)["questions"]

@@ -325,6 +325,7 @@ def test_low_precision_norms_do_not_overflow():
     assert record.table("weight_norm")["weight"].item() == pytest.approx(4 * 60000, rel=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 def test_a_compiled_net_is_followed_as_a_whole():
     net = shared_mlp()
     compiled = torch.compile(net, backend="eager")

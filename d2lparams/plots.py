@@ -206,9 +206,9 @@ def training(record, names=None):
     ends = rows.agg(first=lambda norms: norms.iloc[0], last=lambda norms: norms.iloc[-1]).loc[names]
     growth = ends["last"] / ends["first"]
     axes[0].set(ylabel="weight norm ‖w‖", title=_most(growth, "{} grew most: ×{:.2g}"))
-    late = gradient.iloc[len(gradient) // 2 :].median()
+    late = _medians(gradient.iloc[len(gradient) // 2 :])
     axes[1].set(ylabel="gradient norm ‖g‖", title=_most(late, "largest gradient: {}"))
-    typical = ratio.iloc[len(ratio) // 2 :].median().median()
+    typical = _medians(ratio.iloc[len(ratio) // 2 :]).dropna().median()
     title = f"an update changes 1 part in {1 / typical:,.0f}" if typical > 0 else "not a number in the end"
     if typical == 0:
         title = "most updates changed nothing" if (ratio > 0).any(axis=None) else "no update changed anything"
@@ -227,7 +227,7 @@ def uses(record, name):
     left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖")
     left.set_yscale("log" if (table["norm"] > 0).any(axis=None) else "linear")
     left.legend(frameon=False, fontsize=8)
-    norms = table["norm"].median()
+    norms = _medians(table["norm"])
     title = "not a number in the end" if norms.isna().any() else "half of the gradients or more are zero"
     if norms.min() > 0:
         title = f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}"
@@ -235,7 +235,7 @@ def uses(record, name):
     for i, pair in enumerate(table["cosine"]):
         _smooth(right, table["cosine", pair], pair, colour(i + 2), style(i))
     right.axhline(0, color="lightgrey", zorder=0)
-    typical = table["cosine"].median().median()
+    typical = _medians(table["cosine"]).dropna().median()
     verdict = "pull together" if typical > 0.1 else "pull apart" if typical < -0.1 else "hardly know of each other"
     right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
     told = f"the uses {verdict}: median cosine {round(typical, 2) + 0.0:+.2f}"
@@ -290,6 +290,11 @@ def histograms(record, name, rows=12):
         spread = ((centre**2 * counts).sum(1) / counts.sum(1)) ** 0.5
         axis.set_title(f"RMS {kind}: {spread[0]:.2g} at first, {spread[-1]:.2g} at last")
     return _sourced(figure, record)
+
+
+def _medians(table):
+    """Return each column's median; NaN, without a warning, where there is no number."""
+    return table.apply(lambda column: column.dropna().median())
 
 
 def _most(values, title):

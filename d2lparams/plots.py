@@ -276,8 +276,12 @@ def histograms(record, name, rows=12):
     for axis, kind in zip(axes, ("weight", "gradient"), strict=True):
         steps, edges, counts = record.histograms(name, kind)
         chosen = sorted({round(i * (len(steps) - 1) / (rows - 1)) for i in range(rows)})
-        density = counts / counts.sum(1, keepdims=True) / (edges[:, 1:] - edges[:, :-1])
-        height = density.max(1).mean() / 2.5  # a ridge reaches over about two of its neighbours
+        with np.errstate(divide="ignore", invalid="ignore"):  # a step with zeros alone, or no number, has no ridge
+            share = counts / counts.sum(1, keepdims=True)
+            density = share / (edges[:, 1:] - edges[:, :-1])
+        tops = density.max(1)
+        tops = tops[np.isfinite(tops)]
+        height = tops.mean() / 2.5 if len(tops) else 1.0  # a ridge reaches over about two of its neighbours
         for row, i in enumerate(reversed(chosen)):
             middle = (edges[i, 1:] + edges[i, :-1]) / 2
             shade = plt.get_cmap("viridis")(0.9 * row / len(chosen))
@@ -287,7 +291,7 @@ def histograms(record, name, rows=12):
         axis.set(xlabel=f"{kind} (density)", ylabel="optimizer step")
         axis.set_yticks(range(0, len(chosen), 3), [f"{steps[i]:,}" for i in chosen[::3]])
         centre = (edges[:, 1:] + edges[:, :-1]) / 2
-        spread = ((centre**2 * counts).sum(1) / counts.sum(1)) ** 0.5
+        spread = (centre**2 * share).sum(1) ** 0.5
         axis.set_title(f"RMS {kind}: {spread[0]:.2g} at first, {spread[-1]:.2g} at last")
     return _sourced(figure, record)
 

@@ -172,6 +172,21 @@ def test_histograms_have_equal_areas(records):
     np.testing.assert_allclose(areas, areas[0], rtol=1e-3)
 
 
+def test_histograms_of_steps_without_a_gradient():
+    net = shared_mlp()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with track(net, every=1, histograms=1, source="made-up data") as record:
+        for factor in (0.0, 1.0, 1.0, torch.nan):
+            optimizer.zero_grad()
+            (net(torch.ones(2, 4)).square().mean() * factor).backward()
+            optimizer.step()
+    _, right = checked(plots.histograms(record, "2.weight"))
+    none, first, second, broken = (line.get_ydata() for line in reversed(right.lines))
+    assert not np.isfinite(np.concatenate([none, broken])).any()
+    assert min(np.ptp(first), np.ptp(second)) > 1
+    assert right.get_title() == "RMS gradient: 0 at first, nan at last"
+
+
 def test_images():
     figure = plots.images(torch.rand(3, 1, 28, 28), ["a", "b", "c"], "drawn")
     assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c"]

@@ -100,7 +100,7 @@ def test_every_question_that_earned_nothing_has_a_reason(graded):
     [
         ("empty", "the file is empty"),
         ("cut-short", "not a notebook: JSONDecodeError"),
-        ("deep-file", "not a notebook: RecursionError"),
+        ("deep-file", "not a notebook: its JSON is nested too deeply"),
         ("not-a-notebook", "no list of cells"),
         ("huge", "larger than 20 MB"),
         ("something-else", "there is no notebook in the folder, but 'essay.docx'"),

@@ -261,7 +261,10 @@ seen = [r.getrlimit(getattr(r, f"RLIMIT_{name}")) for name in
 """
     *fixed, space = see(box, source)
     assert fixed == [[n, n] for n in (32, 256, 64 << 20, 0, 0, 0, 5)]
-    assert (1 << 30) < space[0] == space[1] < (4 << 30)
+    worker = below(box._process.pid)[-1]
+    mapped = int(Path(f"/proc/{worker}/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+    assert space[0] == space[1]
+    assert abs(space[0] - mapped - (1 << 30)) < 64 << 20  # a GiB above torch, which has mapped more where it has CUDA
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
@@ -416,9 +419,10 @@ def test_the_worker_never_holds_a_submission(box):
             if "w" in rights:
                 start, end = (int(place, 16) for place in span.split("-"))
                 memory.seek(start)
-                content = memory.read(end - start)
-                searched += len(content)
-                assert secret.encode() not in content, name
+                with contextlib.suppress(OSError):  # a mapping may reach beyond the end of its file, where nothing is
+                    while content := memory.read(end - memory.tell()):
+                        searched += len(content)
+                        assert secret.encode() not in content, name
     assert searched > 50_000_000
 
 

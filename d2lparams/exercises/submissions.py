@@ -131,8 +131,10 @@ def _cells(content: bytes) -> list[Cell]:
     try:
         encoding = json.detect_encoding(content)
         notebook = json.loads(content.decode(encoding, "replace"))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Unreadable(f"the file is not a notebook: {type(error).__name__}: {error}"[:300]) from error
+    except RecursionError as error:  # its own text differs from run to run
+        raise Unreadable("the file is not a notebook: its JSON is nested too deeply") from error
     sheets = notebook.get("worksheets") if isinstance(notebook, dict) else None  # format 3 had several
     holders = [notebook, *sheets] if isinstance(sheets, list) else [notebook]
     lists = [holder.get("cells") for holder in holders if isinstance(holder, dict)]

@@ -273,9 +273,8 @@ def test_feedback_says_what_happened_and_runs_nothing_of_the_learners(collected)
     assert "default-src 'none'" in html
     assert "script-src" not in html
     shown = EVIL.replace("\x1b", "�").replace("\x07", "�")
-    assert page.text.count(shown) == 2 * (
-        len(QUESTIONS) + len(PROSE)
-    )  # answers, messages, what measured: letter by letter
+    each = 2  # letter by letter: an answer and its message, or prose and what measured
+    assert page.text.count(shown) == each * (len(QUESTIONS) + len(PROSE))
     assert page.text.count("\nincorrect\n") == len(QUESTIONS)
     assert f"0 of {MOST} points" in page.text
     assert "waits to be read" in page.text

@@ -18,7 +18,7 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 run: setup ## execute every notebook in a fresh kernel; copies and HTML go to build/
-	$(BIN)/python -m d2lparams.chapter
+	$(BIN)/python tools/run_notebooks.py
 
 lab: setup ## open the chapter in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
@@ -27,8 +27,8 @@ test: setup ## unit tests, doctests, and every notebook cell by cell against its
 	$(BIN)/python -m pytest
 
 bench: setup ## seconds per epoch, what tracking costs, and the grader's speed and safety; half an hour
-	$(BIN)/python tests/bench.py
-	$(BIN)/python tests/bench_grading.py
+	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_grading.py
 
 html: setup ## build the HTML edition of the notebooks as they are stored: build/html/index.html
 	@rm -rf build/html build/doctrees build/jupyter_execute
@@ -36,20 +36,20 @@ html: setup ## build the HTML edition of the notebooks as they are stored: build
 	@echo "look at build/html/index.html"
 
 release: setup ## write the course: build/course holds the learners' notebook and the staff's
-	$(BIN)/python -m d2lparams.exercises release
+	$(BIN)/python -m d2lparams.course release
 
 class: setup ## make 100 submissions to try the grading with: build/class
-	$(BIN)/python tests/make_class.py 100 build/class
+	$(BIN)/python tools/make_class.py 100 build/class
 
 grade: told setup ## grade a class: make grade SUBMISSIONS=build/class OUT=build/graded
-	$(BIN)/python -m d2lparams.exercises grade "$(SUBMISSIONS)" "$(OUT)"
+	$(BIN)/python -m d2lparams.course grade "$(SUBMISSIONS)" "$(OUT)"
 
 told:
 	@[ -n "$(SUBMISSIONS)" ] && [ -n "$(OUT)" ] || \
 	  { echo "which submissions, and where to? For example: make grade SUBMISSIONS=build/class OUT=build/graded" >&2; exit 1; }
 
 notebooks: setup ## execute every notebook and store the outputs
-	$(BIN)/python -m d2lparams.chapter --store
+	$(BIN)/python tools/run_notebooks.py --store
 
 check: setup ## lint and formatting
 	$(BIN)/ruff check .

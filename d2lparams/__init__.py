@@ -3,17 +3,18 @@
 The core needs torch alone, and works on any `nn.Module`:
 
     access         tables, selection and counts of parameters
-    initializers   schemes by pattern, health checks
+    initializers   schemes by pattern
+    health         how a net begins: signal, gradient, first loss
     sharing        find, prove, make and undo ties
     uses           a shared parameter's gradient, split by place of use
     tracking       weights, gradients and updates, watched while any loop trains
-    starts, ways   what the interactive figures show: a deep net's first pass, small nets that share
+    record         what was watched
 
-The chapter's other rooms are loaded when their names are first used:
+These are loaded when their names are first used:
 
-    data           Fashion-MNIST in memory, for d2l's Trainer (d2l, torchvision)
-    plots          figures of what was recorded (matplotlib)
-    widgets        interactive figures (ipywidgets)
+    plots          figures of records and models (matplotlib, pandas)
+    widgets        interactive figures (ipywidgets, anywidget)
+    chapter        what the notebooks alone use (d2l, torchvision)
 
 Importing d2lparams also makes `from d2l import torch as d2l` work beside a CPU-only torch: see `compat`.
 """
@@ -22,16 +23,16 @@ from importlib import import_module
 
 from . import compat as compat  # before anybody imports torchvision
 from .access import count_parameters, parameter_table, select
-from .initializers import Initializer, fan_in_out, half_zero_uniform_, health, initialize
+from .health import health
+from .initializers import Initializer, fan_in_out, half_zero_uniform_, initialize
+from .record import Record
 from .sharing import tie, ties, untie
-from .tracking import Record, track
+from .tracking import track
 from .uses import gradient_by_use
 
-# name -> the module that is loaded for it
-_LATER = {"FashionMNIST": "data", "data": "data", "plots": "plots", "widgets": "widgets"}
+__version__ = "0.2.0"
 
 __all__ = [
-    "FashionMNIST",
     "Initializer",
     "Record",
     "count_parameters",
@@ -41,18 +42,35 @@ __all__ = [
     "health",
     "initialize",
     "parameter_table",
-    "plots",
     "select",
     "tie",
     "ties",
     "track",
     "untie",
-    "widgets",
 ]
 
+# name -> (the module that is loaded for it, what that module needs)
+_LATER = {
+    "FashionMNIST": ("chapter.data", "d2l and torchvision"),
+    "chapter": ("chapter", "matplotlib, pandas, ipywidgets and anywidget"),
+    "plots": ("plots", "matplotlib and pandas"),
+    "widgets": ("widgets", "matplotlib, pandas, ipywidgets and anywidget"),
+}
 
-def __getattr__(name):
+
+def __getattr__(name: str) -> object:
     if name not in _LATER:
         raise AttributeError(f"module 'd2lparams' has no attribute {name!r}")
-    module = import_module(f".{_LATER[name]}", __name__)
-    return module if name == _LATER[name] else getattr(module, name)
+    module, needs = _LATER[name]
+    try:
+        found = import_module(f".{module}", __name__)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"d2lparams.{name} needs {needs}, but {error.name} is not installed: pip install 'd2lparams[chapter]'",
+            name=error.name,
+        ) from error
+    return found if name == module else getattr(found, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

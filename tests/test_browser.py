@@ -115,7 +115,7 @@ def test_a_notebook_without_widgets_runs(notebook):
 
 @with_cell("2-initialization.ipynb")
 def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
-    figure = lab.Figure(notebook, "widgets.init_explorer(")
+    figure = lab.Figure(notebook, "init_explorer(")
 
     def move_everything():
         moves = {
@@ -135,7 +135,7 @@ def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
     moved, words = move_everything()
     assert moved == ["orthogonal", "leaky ReLU, 0.1", 7]
     setup = """
-        from d2lparams.starts import first_pass
+        from d2lparams.chapter.deep_net import first_pass
         setting = explorer.scheme, explorer.gain, explorer.depth, explorer.units, explorer.activation
         verdict = first_pass(*(control.value for control in setting)).report.verdict
     """
@@ -145,7 +145,7 @@ def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
     assert_sharp_when_zoomed(notebook, figure)
     notebook.restart()
     assert failures(notebook.run_all(200)) == []
-    figure = lab.Figure(notebook, "widgets.init_explorer(")
+    figure = lab.Figure(notebook, "init_explorer(")
     assert move_everything()[0] == moved
 
 
@@ -195,7 +195,7 @@ def assert_sharp_when_zoomed(notebook, figure):
 @with_cell("4-sharing.ipynb")
 def test_the_tie_playground_answers_every_control_also_after_a_restart(notebook):
     def play():
-        figure = lab.Figure(notebook, "widgets.tie_playground(")
+        figure = lab.Figure(notebook, "tie_playground(")
         before = figure.steady()
         for button in ("start again", "tie", "write", "untie all"):
             figure.press(button, "Space")

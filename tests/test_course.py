@@ -19,11 +19,11 @@ import pytest
 from nbconvert.filters import markdown2html
 from nbgrader.api import Gradebook
 
-from d2lparams.exercises import __main__ as command
-from d2lparams.exercises import course
+from d2lparams.course import __main__ as command
+from d2lparams.course import gradebook as course
+from d2lparams.course.sandbox import missing
+from d2lparams.course.submissions import plain_name
 from d2lparams.exercises.bank import PROSE, QUESTIONS
-from d2lparams.exercises.sandbox import missing
-from d2lparams.exercises.submissions import plain_name
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hostile
@@ -425,7 +425,7 @@ def sandboxed():
 def grade(*arguments):
     """Start the command as `make grade` does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "d2lparams.exercises", "grade", *map(str, arguments)],
+        [sys.executable, "-m", "d2lparams.course", "grade", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

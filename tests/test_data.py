@@ -12,7 +12,8 @@ import pytest
 import torch
 from torchvision.datasets import FashionMNIST as Torchvision
 
-from d2lparams import FashionMNIST, data, standin
+from d2lparams import FashionMNIST
+from d2lparams.chapter import data, standin
 
 NAMES = list(data._ARCHIVES)
 

@@ -17,7 +17,8 @@ from mistakes import MISTAKES, OTHERS
 from torch import nn
 
 from d2lparams import exercises
-from d2lparams.exercises import authoring, compare
+from d2lparams.course import authoring
+from d2lparams.exercises import compare
 from d2lparams.exercises.bank import PROSE, QUESTIONS
 from d2lparams.exercises.inside import facts as facts_
 from d2lparams.exercises.inside import probes

@@ -14,8 +14,8 @@ import hostile
 import pytest
 from test_sandbox import needs_walls
 
-from d2lparams.exercises import grading, submissions
-from d2lparams.exercises.sandbox import Limits
+from d2lparams.course import grading, submissions
+from d2lparams.course.sandbox import Limits
 
 SECONDS = 2.5 + os.getpid() * 1e-6  # which also tells our processes from others', by what they were started with
 

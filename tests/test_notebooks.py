@@ -32,7 +32,7 @@ def faults(cells):
             found.append(f"cell {i} has execution count {cell.execution_count}: run the notebook from top to bottom")
         if ("raises-exception" in tags) != any(output.output_type == "error" for output in cell.outputs):
             found.append(f"cell {i} raises and is not tagged raises-exception, or the other way round")
-        draws = re.search(r"\bplots\.\w+\(|plt\.show\(\)|\bq\d+\.show\(", cell.source)
+        draws = re.search(r"\b(?:plots|figures)\.\w+\(|plt\.show\(\)|\bq\d+\.show\(", cell.source)
         if draws and not any("image/png" in output.get("data", {}) for output in cell.outputs):
             found.append(f"cell {i} draws, and no figure is stored")
         for output in cell.outputs:

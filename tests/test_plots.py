@@ -8,6 +8,7 @@ from scipy import stats
 from torch import nn
 
 from d2lparams import Record, plots, track, untie
+from d2lparams.chapter import figures
 
 matplotlib.use("agg")
 
@@ -188,7 +189,7 @@ def test_histograms_of_steps_without_a_gradient():
 
 
 def test_images():
-    figure = plots.images(torch.rand(3, 1, 28, 28), ["a", "b", "c"], "drawn")
+    figure = figures.images(torch.rand(3, 1, 28, 28), ["a", "b", "c"], "drawn")
     assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c"]
     assert figure.get_suptitle() == "drawn"
 
@@ -198,9 +199,9 @@ class Shell:
 
     def __init__(self, monkeypatch):
         self.shown, self.updates, self.now = [], 0, 0.0
-        monkeypatch.setattr(plots, "get_ipython", lambda: self)
-        monkeypatch.setattr(plots, "display", self.display)
-        monkeypatch.setattr(plots.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(plots.board, "get_ipython", lambda: self)
+        monkeypatch.setattr(plots.board, "display", self.display)
+        monkeypatch.setattr(plots.board.time, "monotonic", lambda: self.now)
 
     def display(self, image, display_id):
         self.shown.append(image)

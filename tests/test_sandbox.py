@@ -18,11 +18,11 @@ import lab
 import pytest
 import torch
 
-from d2lparams.exercises import grading, sandbox, submissions
+from d2lparams.course import grading, sandbox, submissions
+from d2lparams.course.sandbox import Limits, NoSandbox, Sandbox
 from d2lparams.exercises.bank import QUESTIONS
 from d2lparams.exercises.inside import jail
 from d2lparams.exercises.question import SETUP, pack
-from d2lparams.exercises.sandbox import Limits, NoSandbox, Sandbox
 
 Q1 = QUESTIONS[0]
 CASES = Q1.cases(torch.Generator().manual_seed(0))
@@ -474,7 +474,7 @@ def test_a_running_answer_ends_with_a_grader_that_is_killed():
     needs_walls()
     program = """
 import sys
-from d2lparams.exercises.sandbox import Limits, Sandbox
+from d2lparams.course.sandbox import Limits, Sandbox
 from test_sandbox import ask
 with Sandbox(Limits(seconds=100)) as box:
     print(box._process.pid, flush=True)

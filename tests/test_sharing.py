@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import d2lparams
 from d2lparams import count_parameters, gradient_by_use, tie, ties, untie
+from d2lparams.chapter import figures
 from d2lparams.sharing import KINDS, SHOWN
 
 TRUE_TIES = [kind for kind in KINDS if kind != "equal values"]
@@ -830,14 +831,14 @@ def test_figures_of_notebook_4():
     net = shared_net()
     uses = gradient_by_use(net, lambda: net(torch.ones(3, 4)).sum())["2.weight"]
     errors = {case: [1.0, 0.5] for case in itertools.product(("one rule", "many"), ("shared", "untied"))}
-    figures = [
+    drawn = [
         plots.gradient_uses(uses),
-        plots.tie_survival({"a": {"x": True, "y": False}, "b": {"x": False, "y": False}}),
-        plots.memory_bars({"shared": {"weights": 2**20, "rest": 2**20}, "untied": {"weights": 2**21, "rest": 2**21}}),
-        plots.sharing_error([8, 16], errors),
+        figures.tie_survival({"a": {"x": True, "y": False}, "b": {"x": False, "y": False}}),
+        figures.memory_bars({"shared": {"weights": 2**20, "rest": 2**20}, "untied": {"weights": 2**21, "rest": 2**21}}),
+        figures.sharing_error([8, 16], errors),
     ]
-    figures[1].canvas.draw()
-    assert figures[1].axes[0].get_title() == "A survives most: 1 of 2"
-    assert figures[2].axes[0].get_title() == "One training step holds 2.00 MiB in place of 4.00: 50% less"
-    for figure in figures:
+    drawn[1].canvas.draw()
+    assert drawn[1].axes[0].get_title() == "A survives most: 1 of 2"
+    assert drawn[2].axes[0].get_title() == "One training step holds 2.00 MiB in place of 4.00: 50% less"
+    for figure in drawn:
         pyplot.close(figure)

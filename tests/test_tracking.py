@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
 from d2lparams import Record, track, tracking, untie
+from d2lparams import record as records
 
 
 def shared_mlp():
@@ -91,7 +92,7 @@ def test_the_norms_are_those_of_numbers_worked_out_beside_it():
     frame = record.frame()
     assert frame["step"].tolist() == [step for step in range(7) for _ in start]
     assert frame["parameter"].tolist() == list(start) * 7
-    np.testing.assert_allclose(frame[list(tracking.QUANTITIES)], torch.tensor(expected), rtol=1e-5)
+    np.testing.assert_allclose(frame[list(records.QUANTITIES)], torch.tensor(expected), rtol=1e-5)
 
 
 def test_update_ratio_is_lr_times_gradient_for_plain_sgd():
@@ -219,8 +220,8 @@ def test_a_net_can_be_copied_and_pickled_while_it_is_tracked():
 
 
 def test_intervals_and_the_memory_bound(monkeypatch):
-    monkeypatch.setattr(tracking, "ROWS", 10)
-    monkeypatch.setattr(tracking, "HISTOGRAMS", 4)
+    monkeypatch.setattr(records, "ROWS", 10)
+    monkeypatch.setattr(records, "HISTOGRAMS", 4)
     net = shared_mlp()
     with track(net, every=2, histograms=4) as record:
         fit(net, 200)
@@ -988,7 +989,7 @@ def test_forward_may_train_a_part_of_its_own():
 
 
 def test_uses_that_were_thinned_away_are_not_listed(monkeypatch):
-    monkeypatch.setattr(tracking, "ROWS", 4)
+    monkeypatch.setattr(records, "ROWS", 4)
 
     class Sometimes(nn.Module):
         def __init__(self):

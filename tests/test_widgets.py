@@ -18,11 +18,12 @@ from torch.nn import functional as F
 from torch.optim import optimizer as optimizers
 
 import d2lparams
-from d2lparams import starts, ways, widgets
-from d2lparams.widgets import face as faces
-from d2lparams.widgets.explorer import HIGH, LOW
-from d2lparams.widgets.monitoring import POINTS, Stopped
-from d2lparams.widgets.screen import SEGMENT, Canvas
+from d2lparams import widgets
+from d2lparams.chapter import deep_net, init_explorer, small_nets, tie_playground
+from d2lparams.chapter.explorer import HIGH, LOW
+from d2lparams.widgets import base as faces
+from d2lparams.widgets.canvas import SEGMENT, Canvas
+from d2lparams.widgets.monitor import POINTS, Stopped
 
 
 def pixels(view):
@@ -92,7 +93,7 @@ def record():
 @pytest.fixture
 def every(record):
     """One of each."""
-    return [widgets.init_explorer(), widgets.tie_playground(), widgets.monitor(record), widgets.scrubber(record)]
+    return [init_explorer(), tie_playground(), widgets.monitor(record), widgets.scrubber(record)]
 
 
 # ---- what all have in common
@@ -121,7 +122,7 @@ def test_every_control_has_a_label_and_every_button_says_what_it_does(every):
 
 def test_closing_leaves_no_widget_behind(record):
     before = set(registry._instances)
-    for make in (widgets.init_explorer, widgets.tie_playground):
+    for make in (init_explorer, tie_playground):
         view = make()
         assert len(set(registry._instances) - before) > 20
         view.close()
@@ -143,11 +144,11 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
         Shell.kernel.parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run_}}
         return [make() for make in makers]
 
-    first, second = run("a", "1", widgets.init_explorer, widgets.tie_playground)
-    (elsewhere,) = run("b", "2", widgets.init_explorer)
+    first, second = run("a", "1", init_explorer, tie_playground)
+    (elsewhere,) = run("b", "2", init_explorer)
     assert first.comm
     assert second.comm
-    run("a", "3", widgets.init_explorer)
+    run("a", "3", init_explorer)
     assert first.comm is second.comm is None
     assert elsewhere.comm
     picture = shown(first)
@@ -200,7 +201,7 @@ def test_ground_and_scene_of_another_parameter_come_in_one_message(record, monke
 
 
 def test_a_message_to_a_browser_on_the_same_machine_fills_a_segment():
-    view = widgets.init_explorer()
+    view = init_explorer()
     assert "filling" not in view.screen.scene
     view.screen.near = True
     view.gain.value = 2.0
@@ -214,11 +215,11 @@ def test_a_message_to_a_browser_on_the_same_machine_fills_a_segment():
     "setting", [("He", 1.0, 4, 256, "ReLU"), ("normal(0.01)", 1.0, 16, 64, "tanh"), ("Xavier", 2.0, 8, 128, "sigmoid")]
 )
 def test_the_explorer_shows_the_numbers_of_first_pass(setting):
-    view = widgets.init_explorer()
+    view = init_explorer()
     scheme, gain, depth, units, activation = setting
     view.scheme.value, view.gain.value, view.depth.value = scheme, gain, depth
     view.units.value, view.activation.value = units, activation
-    start = starts.first_pass(*setting)
+    start = deep_net.first_pass(*setting)
     assert f"{start.report.verdict}</b>: first loss {start.report.loss:.3g}" in view.words.value
     assert "ln 10 = 2.303" in view.words.value
     assert repr(view) == (
@@ -227,7 +228,7 @@ def test_the_explorer_shows_the_numbers_of_first_pass(setting):
     )
     for kind in ("weights", "activations", "gradients"):
         np.testing.assert_allclose(view._stds[kind].get_xdata(), np.clip(start.stds[kind], LOW, HIGH))
-        _, heights = starts.profile(getattr(start, kind))
+        _, heights = deep_net.profile(getattr(start, kind))
         drawn = view._ridges[kind].get_ydata().reshape(depth + 1, -1)[:, :-1:2]
         heights = 0.85**2 / (depth + 1) * heights.numpy().clip(max=1.15)
         np.testing.assert_allclose(
@@ -238,7 +239,7 @@ def test_the_explorer_shows_the_numbers_of_first_pass(setting):
 
 
 def test_every_control_of_the_explorer_changes_the_picture():
-    view = widgets.init_explorer()
+    view = init_explorer()
     moves = {"scheme": "Xavier", "activation": "tanh", "gain": 2.0, "depth": 9, "units": 64}
     for name, value in moves.items():
         before = shown(view)
@@ -247,15 +248,15 @@ def test_every_control_of_the_explorer_changes_the_picture():
 
 
 def test_an_explorer_of_many_layers_names_no_more_than_have_room():
-    view = widgets.init_explorer(depth=16)
+    view = init_explorer(depth=16)
     assert sum(text.get_visible() for text in view._names) <= 10
 
 
 def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
-    view = widgets.init_explorer()
+    view = init_explorer()
     with monkeypatch.context() as broken:
-        broken.setitem(starts.SCHEMES, "He", lambda weight, generator: 1 / 0)
-        starts._drawn.cache_clear()
+        broken.setitem(deep_net.SCHEMES, "He", lambda weight, generator: 1 / 0)
+        deep_net._drawn.cache_clear()
         view.gain.value = 1.5
     assert "✗ ZeroDivisionError: division by zero" in view.words.value
     assert 'role="alert"' in view.words.value
@@ -266,27 +267,27 @@ def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
 # ---- the playground
 
 
-@pytest.mark.parametrize("way", list(ways.WAYS))
+@pytest.mark.parametrize("way", list(small_nets.WAYS))
 def test_the_playground_shows_what_the_core_says_of_each_way(way):
-    view = widgets.tie_playground()
+    view = tie_playground()
     view.way.value = way
     before = shown(view)
     view.tie.click()
     assert shown(view) != before or way == "equal values (load_state_dict)"
     torch.manual_seed(0)
-    net = ways.share(ways.three_layers(), way, "0", "4")
+    net = small_nets.share(small_nets.three_layers(), way, "0", "4")
     assert d2lparams.ties(net)._repr_html_() in view.words.value
     assert d2lparams.parameter_table(net)._repr_html_() in view.words.value
     numbers = d2lparams.count_parameters(net), len(list(net.parameters())), len(net.state_dict())
     assert repr(view).endswith("numbers: {}, in parameters(): {}, in state_dict(): {}".format(*numbers))
     drawn = [text.get_text() for axis in view.canvas.figure.axes for text in axis.texts]
-    for uses in ways.weight_uses(net):
+    for uses in small_nets.weight_uses(net):
         for gradient in uses.gradients.values():
             assert {f"{value:.2f}" for value in gradient.flatten().tolist()} <= set(drawn)
 
 
 def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
-    view = widgets.tie_playground()
+    view = tie_playground()
     view.tie.click()
     view.place.value, view.row.value, view.column.value, view.value.value = "4", 2, 1, -1.5
     view.write.click()
@@ -303,7 +304,7 @@ def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
 
 
 def test_the_playground_tells_what_it_cannot_do():
-    view = widgets.tie_playground()
+    view = tie_playground()
     view.other.value = view.one.value
     view.tie.click()
     assert "are one place: choose two" in view.words.value
@@ -314,10 +315,10 @@ def test_the_playground_tells_what_it_cannot_do():
     assert "3 rows and 3 columns" in view.words.value
 
 
-@pytest.mark.parametrize("net", list(ways.NETS))
+@pytest.mark.parametrize("net", list(small_nets.NETS))
 def test_the_playground_has_every_net(net):
     state = torch.get_rng_state()
-    view = widgets.tie_playground(net)
+    view = tie_playground(net)
     assert repr(view).startswith(f"tie playground: {net}; ")
     assert torch.equal(state, torch.get_rng_state())
     assert "alert" not in view.words.value

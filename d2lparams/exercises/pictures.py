@@ -18,7 +18,7 @@ def weights(expected: list, facts: list | None) -> "Figure":  # noqa: F821
         title = f"{law['name']}: target std {law['std']:.3f}"
         if facts:
             came = compare.tensor(facts[i]["weight"], "the weight", law["before"].dtype).flatten()
-            axis.hist(came.numpy(), bins=41, density=True, color=_colour(0), alpha=0.6, label="yours")
+            axis.hist(came.numpy(), bins=41, density=True, color=_color(0), alpha=0.6, label="yours")
             title += f", yours {came.std():.3f}"
         axis.set_xlabel("weight")
         axis.set_title(title, fontsize=9)
@@ -37,7 +37,7 @@ def gaps(expected: list, facts: list | None) -> "Figure":  # noqa: F821
         if facts:
             came = compare.tensor(facts[i]["filled"][0], "the tensor", case["dtype"]).flatten().sort().values
             shares = torch.arange(1, len(came) + 1) / len(came)
-            axis.step(came.numpy(), shares.numpy(), where="post", color=_colour(0), label="yours")
+            axis.step(came.numpy(), shares.numpy(), where="post", color=_color(0), label="yours")
             title += f"; yours: {(came == 0).double().mean():.0%}"
         axis.set_xlabel("value")
         axis.set_title(title, fontsize=9)
@@ -58,10 +58,10 @@ def report(expected: list, facts: list | None) -> "Figure":  # noqa: F821
         off = 0.0
         for i, (name, rows) in enumerate(wanted.items()):
             steps = range(1, len(rows) + 1)
-            axis.plot(steps, rows[:, column].numpy(), color=_colour(i), linewidth=5, alpha=0.3, label=name)
+            axis.plot(steps, rows[:, column].numpy(), color=_color(i), linewidth=5, alpha=0.3, label=name)
             if came:
                 yours = came[name][:, column]
-                axis.plot(steps, yours.numpy(), color=_colour(i), linestyle="--")
+                axis.plot(steps, yours.numpy(), color=_color(i), linestyle="--")
                 off = max(off, ((yours - rows[:, column]).abs() / rows[:, column]).max().item())
         found = f", yours at most {off:.1%} off" if came else ": the target"
         axis.set(xlabel="step", ylabel=f"{quantity}, no unit", xticks=list(steps))
@@ -83,10 +83,10 @@ def _panels(number, **options):
 
 
 def _target(axis, x, y):
-    axis.plot(x.numpy(), y.numpy(), color=_colour(1), linestyle="--", label="target", zorder=3)
+    axis.plot(x.numpy(), y.numpy(), color=_color(1), linestyle="--", label="target", zorder=3)
 
 
-def _colour(i):
+def _color(i):
     from d2lparams import plots
 
-    return plots.colour(i)
+    return plots.color(i)

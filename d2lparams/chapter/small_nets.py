@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .sharing import tie
-from .uses import gradient_by_use
+from ..sharing import tie
+from ..uses import gradient_by_use
 
 
 class Repeat(nn.Module):

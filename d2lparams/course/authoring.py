@@ -3,7 +3,7 @@
 Both are nbgrader's. What `nbgrader generate_assignment` makes of the course's form is the learner's, cell by cell, if
 its ClearSolutions puts `CODE_STUB` where a solution was, and `TEXT_STUB` where an answer in prose was.
 
-`python -m d2lparams.exercises.authoring` writes the learner's form to notebooks/; `python -m d2lparams.chapter --store
+`python -m d2lparams.course.authoring` writes the learner's form to notebooks/; `python -m tools.run_notebooks --store
 notebooks/6-exercises.ipynb` then executes it and stores the outputs.
 """
 
@@ -14,9 +14,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from .bank import PROSE, QUESTIONS
-from .bank.chapter import BEGIN, END, SECTIONS
-from .question import SETUP, Prose, Question
+from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.bank.chapter import BEGIN, END, SECTIONS
+from ..exercises.question import SETUP, Prose, Question
 
 CODE_STUB, TEXT_STUB = "# your turn", PROSE[0].stub
 NOTEBOOK = Path("notebooks/6-exercises.ipynb")
@@ -125,4 +125,4 @@ def _text(name, source, nbgrader=None):
 
 if __name__ == "__main__":
     nbformat.write(learner_notebook(), NOTEBOOK)
-    print(f"wrote {NOTEBOOK}, not executed: python -m d2lparams.chapter --store {NOTEBOOK}")
+    print(f"wrote {NOTEBOOK}, not executed: python -m tools.run_notebooks --store {NOTEBOOK}")

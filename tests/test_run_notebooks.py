@@ -2,9 +2,8 @@
 
 import nbformat
 import pytest
+import run_notebooks
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-from d2lparams import chapter
 
 
 @pytest.fixture
@@ -27,8 +26,8 @@ def outputs(path):
 
 
 def run(monkeypatch, *arguments):
-    monkeypatch.setattr("sys.argv", ["chapter", *map(str, arguments)])
-    return chapter.main()
+    monkeypatch.setattr("sys.argv", ["run_notebooks", *map(str, arguments)])
+    return run_notebooks.main()
 
 
 def test_it_writes_copies_and_html_and_prints_the_summary(folder, monkeypatch, capsys):

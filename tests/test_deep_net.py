@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from d2lparams import health
-from d2lparams.starts import ACTIVATIONS, SCHEMES, first_pass, profile
+from d2lparams.chapter.deep_net import ACTIVATIONS, SCHEMES, first_pass, profile
 
 
 @pytest.mark.parametrize("activation", ["ReLU", "tanh", "none"])

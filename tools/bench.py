@@ -247,11 +247,11 @@ def in_a_kernel():
     return 0 if reply["content"]["status"] == "ok" else 1
 
 
-EXPLORER = "from d2lparams import widgets\n\nwidgets.init_explorer()"
+EXPLORER = "from d2lparams.chapter import init_explorer\n\ninit_explorer()"
 NAIVE = """
 import ipywidgets
 import matplotlib.pyplot as plt
-from d2lparams.starts import first_pass
+from d2lparams.chapter.deep_net import first_pass
 
 def draw(gain):
     figure, axes = plt.subplots(1, 4, figsize=(9.6, 3.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Run the chapter's notebooks in fresh kernels: `python -m d2lparams.chapter` is what `make run` calls."""
+"""Run the chapter's notebooks in fresh kernels: `python tools/run_notebooks.py` is what `make run` calls."""
 
 import argparse
 import asyncio
@@ -100,7 +100,7 @@ def run(paths, out, store):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m d2lparams.chapter", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python tools/run_notebooks.py", description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: notebooks/*.ipynb")
     parser.add_argument("--out", type=Path, default=Path("build"), help="where the executed copies and HTML go")
     parser.add_argument("--store", action="store_true", help="also store the outputs in the notebooks themselves")

@@ -27,9 +27,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from .bank import PROSE, QUESTIONS
-from .inside import probes
-from .question import COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Prose, Question, one_line, pack
+from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.inside import probes
+from ..exercises.question import COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Prose, Question, one_line, pack
 from .sandbox import Limits, NoSandbox, Reply, Sandbox, missing
 from .submissions import Cell, Submission, entries, learner, plain_name, read
 
@@ -258,7 +258,7 @@ def _short(digits: str) -> int:
 
 def _format() -> str:
     """Return a digest that changes with the records' form and with the exercises, so that old records count no more."""
-    here = Path(__file__).parent
+    here = Path(probes.__file__).parent.parent
     sources = sorted([*here.glob("bank/*.py"), *here.glob("inside/*.py"), here / "question.py", here / "compare.py"])
     return f"{FORMAT}-{hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()[:12]}"
 

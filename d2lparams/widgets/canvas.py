@@ -63,7 +63,7 @@ class Canvas:
         return self._ground
 
     def scene(self):
-        """Return what moves, for `screen.js`: texts, lines, and the lines' points one after the other.
+        """Return what moves, for `canvas.js`: texts, lines, and the lines' points one after the other.
 
         All lengths are pixels, from the upper left corner. An axis that scales itself has done so in `ground`.
         """
@@ -112,11 +112,11 @@ class Canvas:
 class Screen(anywidget.AnyWidget):
     """The widget that shows a canvas. ground, scene: what `Canvas` returns. label: what a screen reader says of it."""
 
-    _esm = Path(__file__).with_name("screen.js")
+    _esm = Path(__file__).with_name("canvas.js")
     ground = traitlets.Bytes().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
-    near = traitlets.Bool(False).tag(sync=True)  # the browser runs on the server's machine, says screen.js
+    near = traitlets.Bool(False).tag(sync=True)  # the browser runs on the server's machine, says canvas.js
 
     def show(self, canvas, label):
         """Show a canvas as it stands now."""

@@ -75,7 +75,7 @@ export default {
     model.on("change", update);
     window.addEventListener("resize", update); // as zooming does, and then the picture has other pixels
     update();
-    // whether there is a network between: see SEGMENT in screen.py
+    // whether there is a network between: see SEGMENT in canvas.py
     model.set("near", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
     model.save_changes();
     return () => {

@@ -1,4 +1,4 @@
-"""Make a class to try the grading with: `python tests/make_class.py 100 build/class`, the same for the same seed."""
+"""Make a class to try the grading with: `python tools/make_class.py 100 build/class`, the same for the same seed."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_output
 
-from d2lparams.exercises import authoring
+from d2lparams.course import authoring
 from d2lparams.exercises.bank import PROSE, QUESTIONS
 
 
@@ -55,7 +55,7 @@ def make(number: int, folder: Path, seed: int, kinds: tuple[str, ...], mistakes:
 def main() -> None:
     from mistakes import MISTAKES  # beside this file
 
-    parser = argparse.ArgumentParser(prog="python tests/make_class.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python tools/make_class.py", description=__doc__)
     parser.add_argument("number", type=int, help="how many learners")
     parser.add_argument("folder", type=Path, help="where their notebooks go")
     parser.add_argument("--seed", type=int, default=0)

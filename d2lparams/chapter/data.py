@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
-from . import compat as compat  # before torchvision and d2l
+from .. import compat as compat  # before torchvision and d2l
 from . import standin
 
 from d2l import torch as d2l  # isort: skip

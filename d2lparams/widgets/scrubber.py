@@ -3,8 +3,8 @@
 import ipywidgets
 
 from .. import plots
-from .face import Face, answer, choice, logarithmic, slider, source
-from .screen import Canvas
+from .base import Face, answer, choice, logarithmic, slider, source
+from .canvas import Canvas
 
 
 class Scrubber(Face):
@@ -71,13 +71,15 @@ class Scrubber(Face):
         source(canvas.figure, self.record)
         left, middle, right = (plots.dress(canvas.figure.add_axes([x, 0.15, 0.255, 0.72])) for x in (0.08, 0.41, 0.735))
         for i, place in enumerate(table["norm"]):
-            left.plot(table["norm", place], color=plots.colour(i), linestyle=plots.style(i), linewidth=0.8, label=place)
-        left.plot(table["sum", "norm"], color=plots.colour(6), linestyle=":", linewidth=0.8, label="their sum")
+            left.plot(
+                table["norm", place], color=plots.color(i), linestyle=plots.line_style(i), linewidth=0.8, label=place
+            )
+        left.plot(table["sum", "norm"], color=plots.color(6), linestyle=":", linewidth=0.8, label="their sum")
         left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖")
         logarithmic(left)
         left.legend(frameon=False, fontsize=7)
         for i, pair in enumerate(table["cosine"]):
-            middle.plot(table["cosine", pair], color=plots.colour(i + 2), linewidth=0.8, label=pair)
+            middle.plot(table["cosine", pair], color=plots.color(i + 2), linewidth=0.8, label=pair)
         middle.axhline(0, color="lightgrey", zorder=0)
         middle.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1.05, 1.05))
         middle.legend(frameon=False, fontsize=7)
@@ -85,9 +87,9 @@ class Scrubber(Face):
         right.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xlabel="along the sum (the longest is 1)", ylabel="across it")
         self._title = canvas.moving(right.text(0.5, 1.03, "", transform=right.transAxes, ha="center", size=9))
         self._arrows = {
-            place: self._arrow(right, plots.colour(i), plots.style(i), "o") for i, place in enumerate(table["norm"])
+            place: self._arrow(right, plots.color(i), plots.line_style(i), "o") for i, place in enumerate(table["norm"])
         }
-        self._sum = self._arrow(right, plots.colour(6), ":", "s")
+        self._sum = self._arrow(right, plots.color(6), ":", "s")
 
     def _arrow(self, axis, color, style, mark):
         """Return a line from the origin and the mark at its end."""

@@ -8,8 +8,9 @@ from IPython.display import display
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from .. import plots
-from .face import Face, answer_at_once, button, logarithmic, source
-from .screen import Canvas
+from ..plots.board import Point
+from .base import Face, answer_at_once, button, logarithmic, source
+from .canvas import Canvas
 
 LINES = 7  # weights that are drawn, one for each color: of a deeper net the first, the last, and some between
 QUANTITIES = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}
@@ -91,7 +92,7 @@ class Monitor(Face):
             points = self.board.data.get(label, [])
             if len(points) == POINTS:
                 pairs = zip(points[::2], points[1::2], strict=True)
-                points[:] = [plots.Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
+                points[:] = [Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
                 self._every[label] = 2 * every
 
     def __enter__(self):
@@ -189,7 +190,7 @@ class Monitor(Face):
 
     def _line(self, axis, key, i, x, y, label):
         if key not in self._lines:
-            form = {"color": plots.colour(i), "linestyle": plots.style(i), "linewidth": 1.2, "marker": "."}
+            form = {"color": plots.color(i), "linestyle": plots.line_style(i), "linewidth": 1.2, "marker": "."}
             form["markersize"] = 4 if isinstance(key, str) else 0  # a curve may have a single point so far
             (self._lines[key],) = axis.plot([], [], label=label, **form)
             if label:

@@ -38,7 +38,7 @@ def honest(folder: Path) -> None:
     import make_class
     from mistakes import MISTAKES
 
-    from d2lparams.exercises import grading
+    from d2lparams.course import grading
 
     mistakes = {name: [source for _, source in found.values()] for name, found in MISTAKES.items()}
     make_class.make(HONEST, folder / "class", 0, ("solved", "mixed", "noisy", "reordered"), mistakes)
@@ -50,7 +50,7 @@ def honest(folder: Path) -> None:
 
 def ours(root: Path, deserves: dict[str, frozenset]) -> Counter:
     """Grade the hostile class here, all of it at once, and count."""
-    from d2lparams.exercises import grading, sandbox, submissions
+    from d2lparams.course import grading, sandbox, submissions
 
     seconds = 5 + os.getpid() * 1e-6  # which tells our processes from others'
     grading.grade_all(root / "submitted", root / "graded", limits=sandbox.Limits(seconds=seconds))
@@ -169,7 +169,7 @@ def hostile_class(folder: Path) -> None:
     """Print what a hostile class gets, here and under nbgrader."""
     import hostile
 
-    from d2lparams.exercises import course
+    from d2lparams.course import gradebook as course
 
     root = folder / "course"
     course.release(root)

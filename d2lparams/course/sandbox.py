@@ -202,9 +202,11 @@ def _behind_a_wall(settings: dict) -> list[str]:
     binds += ["--ro-bind", str(python), f"/python/bin/{python.name}", "--ro-bind", str(PACKAGE), "/course/d2lparams"]
     for inside, outside in [*trees.items(), ("/usr/lib", Path("/usr/lib"))]:
         for pattern in ("", "python3*/site-packages/", "python3*/dist-packages/"):
-            for copy in outside.glob(f"{pattern}d2lparams/exercises"):  # solutions that are installed a second time
-                place = f"{inside}/{copy.relative_to(outside)}"
-                binds += ["--tmpfs", place, "--remount-ro", place]
+            for room in ("exercises", "course"):
+                for copy in outside.glob(f"{pattern}d2lparams/{room}"):  # solutions that are installed a second time
+                    place = f"{inside}/{copy.relative_to(outside)}"
+                    binds += ["--tmpfs", place, "--remount-ro", place]
+    binds += ["--tmpfs", "/course/d2lparams/course", "--remount-ro", "/course/d2lparams/course"]
     exercises = "/course/d2lparams/exercises"
     binds += ["--tmpfs", exercises]
     binds += ["--ro-bind", str(PACKAGE / "exercises/inside/__init__.py"), f"{exercises}/__init__.py"]

@@ -5,7 +5,17 @@ import torch
 from torch.nn import functional as F
 
 from d2lparams import ties, untie
-from d2lparams.ways import NETS, WAYS, Autoencoder, WordModel, places, set_entry, share, three_layers, weight_uses
+from d2lparams.chapter.small_nets import (
+    NETS,
+    WAYS,
+    Autoencoder,
+    WordModel,
+    places,
+    set_entry,
+    share,
+    three_layers,
+    weight_uses,
+)
 
 KINDS = {
     "one Parameter (tie)": "same Parameter",

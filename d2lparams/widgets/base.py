@@ -9,7 +9,7 @@ import ipywidgets
 from IPython import get_ipython
 from matplotlib.ticker import LogLocator
 
-from .screen import Screen
+from .canvas import Screen
 
 _LABELS = {"description_width": "initial"}
 _faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .initializers import HealthReport, Layer, _dead, _moments, half_zero_uniform_
+from ..health import HealthReport, Layer, _dead
+from ..initializers import _moments, half_zero_uniform_
 
 SCHEMES = {
     "default": functools.partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # what nn.Linear draws

@@ -8,9 +8,9 @@ from . import grading, submissions
 
 
 def release(options: argparse.Namespace) -> None:
-    from . import course  # nbgrader takes two seconds to load: only where it is needed
+    from . import gradebook  # nbgrader takes two seconds to load: only where it is needed
 
-    path = course.release(options.folder)
+    path = gradebook.release(options.folder)
     print(f"for learners  {path}\nfor staff     {options.folder / 'source'}, with solutions and mark scheme")
 
 
@@ -31,15 +31,15 @@ def grade_one(options: argparse.Namespace) -> None:
 
 
 def collect(options: argparse.Namespace) -> None:
-    from . import course
+    from . import gradebook
 
-    table = course.collect(options.out)
+    table = gradebook.collect(options.out)
     print(f"scores        {table}\nfeedback      {table.parent / 'feedback'}/<learner>.html")
     print(f"gradebook     {table.parent / 'gradebook.db'}; to read prose: cd {table.parent} && jupyter lab, Formgrader")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m d2lparams.exercises", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m d2lparams.course", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def command(run, help):

@@ -4,13 +4,14 @@ import html
 
 import ipywidgets
 import torch
+from matplotlib.patches import Rectangle
 
 from .. import plots
 from ..access import count_parameters, parameter_table
 from ..sharing import ties, untie
-from ..ways import NETS, WAYS, places, set_entry, share, weight_uses
-from .face import Face, answer, button, choice, slider
-from .screen import Canvas
+from ..widgets.base import Face, answer, button, choice, slider
+from ..widgets.canvas import Canvas
+from .small_nets import NETS, WAYS, places, set_entry, share, weight_uses
 
 _LETTERS = "ABC"
 
@@ -113,19 +114,19 @@ def _matrix(axis, values, title, i, outlined=None):
         axis.text(column, row, f"{value:.2f}", ha="center", va="center", size=8)
         if outlined is not None and outlined[row, column]:
             box = {"xy": (column - 0.46, row - 0.46), "width": 0.92, "height": 0.92}
-            axis.add_patch(plots.plt.Rectangle(**box, fill=False, edgecolor="black", linewidth=2.5))
+            axis.add_patch(Rectangle(**box, fill=False, edgecolor="black", linewidth=2.5))
     axis.set_title(title, fontsize=8)
     axis.set(xticks=range(values.shape[1]), yticks=range(len(values)))
     axis.tick_params(labelsize=7, length=0)
     for spine in axis.spines.values():
-        spine.set(color=plots.colour(i), linewidth=3)
+        spine.set(color=plots.color(i), linewidth=3)
 
 
 def tie_playground(net="three linear layers"):
-    """Return a small net to share the layers of, in every way of `ways.WAYS`, and to edit one entry of.
+    """Return a small net to share the layers of, in every way of `small_nets.WAYS`, and to edit one entry of.
 
-    net: a key of `ways.NETS`. Above, the weight at each place, framed by Parameter; below, the gradient that each use
-    adds; beneath, what `parameters()`, `state_dict()`, `ties` and `parameter_table` say. Met in notebook 4.
+    net: a key of `small_nets.NETS`. Above, the weight at each place, framed by Parameter; below, the gradient that
+    each use adds; beneath, what `parameters()`, `state_dict()`, `ties` and `parameter_table` say. Met in notebook 4.
 
     >>> playground = tie_playground()
     >>> playground

@@ -7,9 +7,9 @@ import ipywidgets
 import numpy as np
 
 from .. import plots
-from ..starts import ACTIVATIONS, BINS, SCHEMES, first_pass, profile
-from .face import Face, answer, choice, slider
-from .screen import Canvas
+from ..widgets.base import Face, answer, choice, slider
+from ..widgets.canvas import Canvas
+from .deep_net import ACTIVATIONS, BINS, SCHEMES, first_pass, profile
 
 KINDS = ("weights", "activations", "gradients")
 EDGES = np.append(np.linspace(-1, 1, BINS + 1).repeat(2)[1:-1], np.nan)  # of the bins, each side twice; and a gap
@@ -86,7 +86,7 @@ class Explorer(Face):
             form = {"transform": axis.transAxes, "va": "top", "size": 8}
             ends = (axis.text(x, -0.03, "", ha=side, **form) for x, side in ((0, "left"), (1, "right")))
             self._limits[kind] = [canvas.moving(text) for text in ends]
-            form = {"color": plots.colour(i), "linewidth": 1.1}
+            form = {"color": plots.color(i), "linewidth": 1.1}
             self._ridges[kind] = canvas.moving(axis.plot([], [], **form)[0])
         first = canvas.figure.axes[0]
         first.set_ylabel("layer, from the input up", labelpad=24)
@@ -96,7 +96,7 @@ class Explorer(Face):
         axis.set_xticks([1e-12, 1e-6, 1e-3, 1, 1e3, 1e9])
         axis.axvline(1, color="lightgrey", zorder=0)
         for i, kind in enumerate(KINDS):
-            form = {"color": plots.colour(i), "linestyle": plots.style(i), "marker": "os^"[i], "markersize": 4}
+            form = {"color": plots.color(i), "linestyle": plots.line_style(i), "marker": "os^"[i], "markersize": 4}
             self._stds[kind] = canvas.moving(axis.plot([], [], label=kind, **form)[0])
         form = {"ncols": 3, "borderpad": 0, "columnspacing": 0.8, "handlelength": 1.8, "handletextpad": 0.3}
         axis.legend(frameon=False, fontsize=7, loc="upper center", **form)
@@ -105,7 +105,7 @@ class Explorer(Face):
 def init_explorer(scheme="He", gain=1.0, depth=4, width=256, activation="ReLU"):
     """Return an interactive figure of how a deep net begins: every layer's weights, activations and gradients.
 
-    scheme, activation: keys of `starts.SCHEMES` and `starts.ACTIVATIONS`. gain: a factor on every weight, 0.1 to 10.
+    scheme, activation: keys of `SCHEMES` and `ACTIVATIONS` in `deep_net`. gain: a factor on every weight, 0.1 to 10.
     depth: hidden layers, 1 to 16. width: their units: 16, 64, 128, 256 or 512. All can be moved. Beside the histograms
     stand the standard deviations, the first loss against ln 10, and the verdict of `health`. The batch is random.
     Source: Glorot & Bengio (2010), figures 6 and 7. Met in notebook 2.

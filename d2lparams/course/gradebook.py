@@ -25,9 +25,9 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import capture_log
 from traitlets.config import PyFileConfigLoader
 
+from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.question import NOT_ATTEMPTED, Verdict
 from . import authoring, feedback
-from .bank import PROSE, QUESTIONS
-from .question import NOT_ATTEMPTED, Verdict
 
 TITLES = {question.name: question.title for question in (*QUESTIONS, *PROSE)}
 COURSE, ASSIGNMENT, NOTEBOOK = "d2lparams", "parameters", "6-exercises"
@@ -38,7 +38,7 @@ c.ClearSolutions.text_stub = {authoring.TEXT_STUB!r}
 c.CourseDirectory.feedback_directory = "feedback-nbgrader"  # beside feedback/, which `make grade` writes
 # `nbgrader autograde`, and the formgrader's button of that name, would run learners' code with this folder in its
 # reach. The next line makes them refuse; without it they work, for submissions that you trust.
-c.Autograde.sanitize_preprocessors = ["d2lparams.exercises.course.Refuse"]
+c.Autograde.sanitize_preprocessors = ["d2lparams.course.gradebook.Refuse"]
 '''
 UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 

@@ -1,0 +1,30 @@
+"""Figures of parameters, gradients and updates. Each function takes data and returns the Figure that it drew.
+
+Titles state what the data show, and are worked out from them.
+
+    style      colors, line styles, panels
+    records    what `track` recorded
+    models     matrices, gradients, samples
+    board      training curves while they grow
+"""
+
+from .board import Board
+from .models import distribution, gradient_uses, matrices
+from .records import histograms, training, twins, uses
+from .style import SIGNED, color, dress, line_style, panels
+
+__all__ = [
+    "SIGNED",
+    "Board",
+    "color",
+    "distribution",
+    "dress",
+    "gradient_uses",
+    "histograms",
+    "line_style",
+    "matrices",
+    "panels",
+    "training",
+    "twins",
+    "uses",
+]

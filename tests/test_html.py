@@ -17,6 +17,8 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
 
+import d2lparams
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -227,3 +229,24 @@ def test_what_is_broken_in_a_notebook_stops_the_build(tmp_path):
     assert built.returncode != 0
     assert [text for text, complaint in complaints.items() if complaint not in built.stderr] == []
     assert built.stderr.count("WARNING") == len(complaints)
+
+
+PUBLIC = [f"d2lparams.{name}" for name in d2lparams.__all__]
+PUBLIC += [f"d2lparams.plots.{name}" for name in d2lparams.plots.__all__]
+PUBLIC += [f"d2lparams.widgets.{name}" for name in d2lparams.widgets.__all__]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_its_entry_in_the_reference(site, name):
+    (entry,) = [tag for page in sorted((site / "reference").glob("*.html")) for tag in soup(page).find_all(id=name)]
+    assert entry.find_next("dd").get_text(strip=True)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_call_of_a_public_function_leads_to_its_entry(site, path):
+    code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    imported = ", ".join(re.findall(r"from d2lparams import \(?([\w\s,]+)", code)).replace("\n", " ").split(", ")
+    called = [name for name in d2lparams.__all__ if f"d2lparams.{name}(" in code]
+    called += [name for name in map(str.strip, imported) if re.search(rf"(?<!\.)\b{name}\(", code)]
+    links = soup(site / f"{path.stem}.html").select("a.sphinx-codeautolink-a")
+    assert {f"d2lparams.{name}" for name in called} <= {urlsplit(tag["href"]).fragment for tag in links}

@@ -6,8 +6,21 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 project = html_title = "d2lparams"
-extensions = ["myst_nb"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_codeautolink",
+]
 exclude_patterns = ["site", ".*", "**/.*"]
+
+# the reference is made from the docstrings; code in the notebooks' cells leads to it
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+default_role = "code"
+napoleon_numpy_docstring = False
+codeautolink_concat_default = True
 
 # outputs are shown as they are stored; of a widget, the picture that is stored beside it
 nb_execution_mode = "off"

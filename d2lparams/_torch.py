@@ -31,6 +31,17 @@ def parameter_names(net: nn.Module) -> dict[Tensor, list[str]]:
     return names_by_tensor(net.named_parameters(remove_duplicate=False))
 
 
+def is_bias(name: str) -> bool:
+    """Whether a Parameter's name is that of a bias: its last part says so, as in `fc.bias` and `lstm.bias_ih_l0`."""
+    return "bias" in name.rpartition(".")[2]
+
+
+def weight_names(names: Iterable[str]) -> list[str]:
+    """Return the names that are no biases'; all of them if each is one."""
+    every = list(names)
+    return [name for name in every if not is_bias(name)] or every
+
+
 def check_not_lazy(names: Iterable[str]) -> None:
     """Raise ValueError if `names`, of lazy parameters and buffers, are any."""
     if lazy := list(names):

@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready-$(VERSION)
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 22
 
 setup: $(READY) ## install everything into .venv (about 1.5 GB)
 
@@ -51,13 +51,26 @@ told:
 notebooks: setup ## execute every notebook and store the outputs
 	$(BIN)/python tools/run_notebooks.py --store
 
-check: setup ## lint and formatting
+check: setup ## form, docstrings, who imports whom, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pydoclint d2lparams/*.py d2lparams/plots d2lparams/widgets
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+ROOMS := access compat files health initializers memory record sharing tables tie torch tracking uses
+CORE := $(wildcard d2lparams/*.py $(ROOMS:%=tests/test_%*.py))
+TORCH ?= $(shell sed -nE 's/.*"torch>=([0-9.]+)".*/\1/p' pyproject.toml)
+OTHER := build/torch-$(TORCH)
+check-torch: ## the core's tests on another torch, in an environment of its own: make check-torch TORCH=2.14.1
+	@[ -x $(OTHER)/bin/python ] || $(PYTHON) -m venv $(OTHER)
+	grep -E '^(nbval|numpy|pandas|pytest|pytest-xdist|safetensors|scipy|transformers)==' requirements.txt > $(OTHER)/core.txt
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check torch==$(TORCH) -r $(OTHER)/core.txt
+	$(OTHER)/bin/python -m pytest $(CORE)
 
 clean: ## remove what was built, but no data
-	rm -rf .venv build .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info
 	find d2lparams tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lab test bench html release class grade told notebooks check clean
+.PHONY: help setup run lab test bench html release class grade told notebooks check check-torch clean

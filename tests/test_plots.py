@@ -1,5 +1,10 @@
-"""The figures: labelled, titled with what the data say, and drawn from the record alone."""
+"""The figures: labeled, titled with what the data say, and drawn from the record alone."""
 
+import subprocess
+import sys
+import time
+
+import IPython
 import matplotlib
 import numpy as np
 import pytest
@@ -67,8 +72,8 @@ def test_training(records):
     raw = [found for found in gradient.lines if found.get_alpha() == 0.3]
     for found, name in zip(raw, ["0.weight", "2.weight", "6.weight"], strict=True):
         np.testing.assert_array_equal(found.get_ydata(), record.table("grad_norm")[name])
-    colours = [line(axis, labels[1]).get_color() for axis in (weight, gradient, ratio)]
-    assert colours == ["#D55E00"] * 3
+    colors = [line(axis, labels[1]).get_color() for axis in (weight, gradient, ratio)]
+    assert colors == ["#D55E00"] * 3
     growth = record.table("weight_norm")[["0.weight", "2.weight", "6.weight"]].agg(lambda w: w.iloc[-1] / w.iloc[0])
     assert weight.get_title().startswith(f"{growth.idxmax()} grew most: ×{growth.max():.2g}")
 
@@ -111,6 +116,19 @@ def test_training_that_went_wrong():
     assert ratio.get_title() == "no update changed anything"
     with pytest.raises(ValueError, match="holds no step yet: train the net inside the `with track"):
         plots.training(Record(["weight"], {}, 1, 1))
+
+
+def test_what_cannot_be_drawn_leaves_no_figure_behind(records):
+    record, twin = records
+    for draw in (
+        lambda: plots.training(record, ["no such weight"]),
+        lambda: plots.uses(record, "0.weight"),
+        lambda: plots.twins(record, twin, "0.weight"),
+        lambda: plots.histograms(record, "no such weight"),
+    ):
+        with pytest.raises(KeyError, match=r"recorded: |split by use: "):
+            draw()
+        assert not matplotlib.pyplot.get_fignums()  # or a notebook would show an empty one beneath the error
 
 
 def test_the_sum_of_the_uses_is_that_before_clipping():
@@ -199,9 +217,9 @@ class Shell:
 
     def __init__(self, monkeypatch):
         self.shown, self.updates, self.now = [], 0, 0.0
-        monkeypatch.setattr(plots.board, "get_ipython", lambda: self)
-        monkeypatch.setattr(plots.board, "display", self.display)
-        monkeypatch.setattr(plots.board.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(IPython, "get_ipython", lambda: self)
+        monkeypatch.setattr(IPython.display, "display", self.display)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
     def display(self, image, display_id):
         self.shown.append(image)
@@ -224,12 +242,40 @@ def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch, capsys):
         board.draw(epoch + 1, 0.5 + epoch / 10, "val_acc", every_n=1)
     assert len(shell.shown) == 1
     assert 2 <= shell.updates <= 5  # one of 0.06 s in 0.6 s, in 2.4 s; and the end
-    loss, accuracy = board._figure.axes
+    loss, accuracy = board.figure.axes
     assert list(line(loss, "train_loss").get_xdata()) == [0.125, 0.625, 1.125, 1.625, 2.125, 2.625]
     assert list(line(accuracy, "val_acc").get_ydata()) == [0.5, 0.6, 0.7]
     assert accuracy.get_title() == "val acc 0.700"
     assert "epoch 3.0 of 3" in capsys.readouterr().out
     assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
+
+
+def test_the_board_does_without_tqdm(monkeypatch, capsys):
+    shell = Shell(monkeypatch)
+    monkeypatch.setitem(sys.modules, "tqdm", None)  # as if it were not installed
+    board = plots.Board()
+    board.xlim = [0, 1]
+    board.draw(1, 0.5, "train_loss")
+    assert board.figure.axes[0].get_title() == "train loss 0.500"
+    assert len(shell.shown) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_figures_need_matplotlib_and_pandas_alone():
+    code = """
+import sys
+for name in ("IPython", "tqdm", "ipywidgets", "anywidget", "d2l", "torchvision", "pooch"):
+    sys.modules[name] = None  # as if it were not installed
+import matplotlib
+matplotlib.use("svg")
+from d2lparams import plots
+board = plots.Board()
+board.xlim = [0, 1]
+board.draw(1, 0.5, "train_loss")
+print(len(board.data), plots.training(plots.example_record()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1 Figure(1020x260)\n"
 
 
 def test_the_board_keeps_what_d2ls_board_keeps():
@@ -242,11 +288,11 @@ def test_the_board_keeps_what_d2ls_board_keeps():
     assert ours.data["train_loss"] == theirs.data["train_loss"]
 
 
-@pytest.mark.parametrize("law", [stats.norm(), stats.norm(0.5), stats.norm(-0.5)])
+@pytest.mark.parametrize("claim", [stats.norm(), stats.norm(0.5), stats.norm(-0.5)])
 @pytest.mark.parametrize("values", [stats.norm.rvs(size=50, random_state=0), [0.3] * 9 + [0.4], [1.0], [-1.0]])
-def test_the_widest_gap_is_that_of_kolmogorov_and_smirnov(law, values):
-    axis = plots.distribution(np.array(values), law.cdf).axes[1]
-    gap = stats.kstest(values, law.cdf).statistic
+def test_the_widest_gap_is_that_of_kolmogorov_and_smirnov(claim, values):
+    axis = plots.distribution(np.array(values), claim.cdf).axes[1]
+    gap = stats.kstest(values, claim.cdf).statistic
     assert axis.get_title() == f"widest gap: {gap:.2g}"
     ((at, low), (same, high)) = axis.collections[0].get_segments()[0]
     assert at == same
@@ -254,6 +300,6 @@ def test_the_widest_gap_is_that_of_kolmogorov_and_smirnov(law, values):
     assert abs(high - low) == pytest.approx(gap)
 
 
-def test_where_sample_and_law_jump_alike_there_is_no_gap():
+def test_where_sample_and_claim_jump_alike_there_is_no_gap():
     axis = plots.distribution(np.array([-1.0, 0, 0, 1]), lambda x: ((x >= -1) + 2 * (x >= 0) + (x >= 1)) / 4).axes[1]
     assert axis.get_title() == "widest gap: 0"

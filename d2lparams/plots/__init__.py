@@ -6,9 +6,11 @@ Titles state what the data show, and are worked out from them.
     records    what `track` recorded
     models     matrices, gradients, samples
     board      training curves while they grow
+    example    a small record, to try them on
 """
 
 from .board import Board
+from .example import example_record
 from .models import distribution, gradient_uses, matrices
 from .records import histograms, training, twins, uses
 from .style import SIGNED, color, dress, line_style, panels
@@ -19,6 +21,7 @@ __all__ = [
     "color",
     "distribution",
     "dress",
+    "example_record",
     "gradient_uses",
     "histograms",
     "line_style",

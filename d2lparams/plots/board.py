@@ -1,77 +1,144 @@
-"""Training curves while they grow."""
+"""Training curves while they grow: `Curves` keeps them, `Board` draws them too."""
 
 import io
 import sys
 import time
-from collections import namedtuple
+from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
-from IPython import get_ipython
-from IPython.display import Image, display
-from tqdm import tqdm
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from .style import color, dress, line_style
 
-Point = namedtuple("Point", ["x", "y"])
+_BAR = "{percentage:3.0f}%|{bar:40}| epoch {n:.1f} of {total:.0f}, {elapsed} spent, {remaining} left"
 
 
-class Board:
-    """Draw d2l's training curves into one figure, about ten times as fast as its own board: `model.board = Board()`.
+class Point(NamedTuple):
+    """One point of a curve.
 
-    A progress bar counts epochs above two panels, losses and accuracies. They are redrawn at the end, and before it as
-    often as costs at most `share` of the time. `data` maps each curve's label to its points (x, y), as in d2l's
-    ProgressBoard. Without a notebook it draws nothing and keeps the data. Source: d2l.ProgressBoard. Met in notebook 5.
-
-    >>> board = Board()
-    >>> for x in range(4):
-    ...     board.draw(x / 2, 10 - x, "train_loss", every_n=2)
-    >>> board.data["train_loss"]
-    [Point(x=0.25, y=9.5), Point(x=1.25, y=7.5)]
+    Attributes:
+        x: where it stands, such as the epoch.
+        y: its value, such as the loss.
     """
 
-    def __init__(self, share=0.03):
-        self.share, self.xlabel, self.xlim = share, "epoch", None  # d2l's Trainer sets xlim
-        self.data, self._waiting = {}, {}
-        self._figure = self._handle = self._bar = None
-        self._next = 0.0  # when to redraw
+    x: float
+    y: float
 
-    def draw(self, x, y, label, every_n=1):
-        """Take one value; every `every_n` of them make a point, their mean, as in d2l."""
+
+class Curves:
+    """Keep the training curves that a loop hands over, one value after the other, as d2l's boards take them.
+
+    Attributes:
+        data: {label of a curve: list of its points}, as in d2l's ProgressBoard.
+        xlabel: what `x` counts.
+        xlim: the first and the last `x`, which d2l's Trainer sets; None where nobody does.
+
+    Source: `d2l.ProgressBoard`.
+
+    Example:
+        >>> curves = Curves()
+        >>> for x in range(4):
+        ...     curves.draw(x / 2, 10 - x, "train_loss", every_n=2)
+        >>> curves.data["train_loss"]
+        [Point(x=0.25, y=9.5), Point(x=1.25, y=7.5)]
+    """
+
+    data: dict[str, list[Point]]
+    xlabel: str
+    xlim: list[float] | None
+
+    def __init__(self) -> None:
+        self.data, self.xlabel, self.xlim = {}, "epoch", None
+        self._waiting: dict[str, list[Point]] = {}  # for the point that they will make
+
+    def draw(self, x: float, y: float, label: str, every_n: int = 1) -> None:
+        """Take one value; every `every_n` of them make a point, their mean, as in d2l.
+
+        Args:
+            x: where on the horizontal axis, such as the epoch.
+            y: the value, such as a loss.
+            label: of the curve that it belongs to.
+            every_n: how many values make one point.
+        """
         waiting = self._waiting.setdefault(label, [])
-        waiting.append((float(x), float(y)))
-        if self.xlim:
-            self._progress(float(x))
-        if len(waiting) < every_n:
+        waiting.append(Point(float(x), float(y)))
+        if len(waiting) >= every_n:
+            xs, ys = zip(*waiting, strict=True)
+            waiting.clear()
+            self.data.setdefault(label, []).append(Point(sum(xs) / len(xs), sum(ys) / len(ys)))
+
+
+class Board(Curves):
+    """Draw d2l's training curves into one figure, about ten times as fast as its own board: `model.board = Board()`.
+
+    A progress bar, if tqdm is installed, counts epochs above two panels, losses and accuracies. They are redrawn at the
+    end, and before it as often as costs at most `share` of the time. Outside a notebook it draws nothing and keeps the
+    data: `board.data` is {label of a curve: list of its points}, as in d2l's ProgressBoard.
+
+    Args:
+        share: of the training's time that drawing may take, between 0 and 1.
+
+    Attributes:
+        figure: what is drawn; None before the first drawing.
+
+    Source: `d2l.ProgressBoard`. Met in notebook 5.
+
+    Example:
+        >>> board = Board()
+        >>> board.draw(1, 0.5, "train_loss")
+        >>> board.data
+        {'train_loss': [Point(x=1.0, y=0.5)]}
+    """
+
+    figure: Figure | None
+
+    def __init__(self, share: float = 0.03) -> None:
+        super().__init__()
+        self.share, self.figure = share, None
+        self._panels: dict[str, Axes] = {}
+        self._lines: dict[str, Line2D] = {}
+        self._bar: Any = None  # tqdm's
+        self._shown: Any = None  # the handle of the output in the notebook
+        self._next = 0.0  # when to redraw, in seconds of `time.monotonic`
+
+    def draw(self, x: float, y: float, label: str, every_n: int = 1) -> None:
+        """Take one value as `Curves` does, and redraw if it is time.
+
+        Args:
+            x: where on the horizontal axis, such as the epoch.
+            y: the value; the panel of accuracies takes what has "acc" in its label, that of losses the rest.
+            label: of the curve that it belongs to.
+            every_n: how many values make one point, their mean.
+        """
+        super().draw(x, y, label, every_n)
+        if not _in_notebook():
             return
-        xs, ys = zip(*waiting, strict=True)
-        waiting.clear()
-        self.data.setdefault(label, []).append(Point(sum(xs) / len(xs), sum(ys) / len(ys)))
-        last = self.xlim and x >= self.xlim[1]
+        if self.xlim is not None:
+            self._count_epochs(float(x), self.xlim[1])
+        makes_a_point = not self._waiting[label]
+        is_last = self.xlim is not None and x >= self.xlim[1]
         started = time.monotonic()
-        if get_ipython() and (last or started > self._next):
+        if makes_a_point and (is_last or started > self._next):
             self._redraw()
             self._next = time.monotonic() + (time.monotonic() - started) / self.share
 
-    def _progress(self, x):
+    def _count_epochs(self, epoch: float, last: float) -> None:
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            return  # the curves tell how far it is
         if self._bar is None:
-            form = "{percentage:3.0f}%|{bar:40}| epoch {n:.1f} of {total:.0f}, {elapsed} spent, {remaining} left"
-            options = {"bar_format": form, "mininterval": 0.5, "disable": not get_ipython()}
-            self._bar = tqdm(total=self.xlim[1], file=sys.stdout, **options)
-        if not self._bar.disable:
-            self._bar.update(x - self._bar.n)
-            if x >= self.xlim[1]:
-                self._bar.close()
+            self._bar = tqdm(total=last, file=sys.stdout, bar_format=_BAR, mininterval=0.5)
+        self._bar.update(epoch - self._bar.n)
+        if epoch >= last:
+            self._bar.close()
 
-    def _redraw(self):
-        if self._figure is None:
-            self._figure, axes = plt.subplots(1, 2, figsize=(7, 2.6), facecolor="white")
-            self._figure.subplots_adjust(0.08, 0.18, 0.98, 0.88, wspace=0.25)  # a constrained layout costs 4 times more
-            self._panels = dict(zip(("loss", "accuracy"), axes, strict=True))
-            self._lines = {}
-            for name, axis in self._panels.items():
-                axis.set(xlabel=self.xlabel, ylabel=name, xlim=self.xlim)
-                dress(axis)
-            plt.close(self._figure)  # or the notebook would show it a second time
+    def _redraw(self) -> None:
+        from IPython.display import Image, display
+
+        if self.figure is None:
+            self.figure = self._lay_out()
         for i, (label, points) in enumerate(self.data.items()):
             axis = self._panels["accuracy" if "acc" in label else "loss"]
             if label not in self._lines:
@@ -82,8 +149,24 @@ class Board:
             axis.autoscale_view(scalex=not self.xlim)
             axis.set_title(f"{label.replace('_', ' ')} {points[-1].y:.3f}", fontsize=10)
         png = io.BytesIO()
-        self._figure.savefig(png, format="png")  # showing the figure itself would lay it out and draw it twice
-        if self._handle is None:
-            self._handle = display(Image(png.getvalue()), display_id=True)
+        self.figure.savefig(png, format="png")  # showing the figure itself would lay it out and draw it twice
+        picture = Image(png.getvalue())
+        if self._shown is None:
+            self._shown = display(picture, display_id=True)
         else:
-            self._handle.update(Image(png.getvalue()))
+            self._shown.update(picture)
+
+    def _lay_out(self) -> Figure:
+        """Return a figure with two empty panels; pyplot does not know it, or the notebook would show it once more."""
+        figure = Figure(figsize=(7, 2.6), facecolor="white")
+        figure.subplots_adjust(0.08, 0.18, 0.98, 0.88, wspace=0.25)  # a constrained layout costs 4 times more
+        for name, axis in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+            axis.set(xlabel=self.xlabel, ylabel=name, xlim=self.xlim)
+            self._panels[name] = dress(axis)
+        return figure
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in IPython, which then is loaded: a script needs none."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None

@@ -1,159 +1,280 @@
 """Figures of what `track` recorded. Titles state what the data show, and are worked out from them."""
 
-import matplotlib.pyplot as plt
-import numpy as np
+import math
+from collections.abc import Sequence
 
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .._torch import weight_names
+from ..record import Record
 from .style import color, line_style, panels
 
+_NOT_A_NUMBER = "not a number in the end"
 
-def training(record, names=None):
-    """Draw weight norms, gradient norms and update:data ratios over steps, a line per parameter.
 
-    record: what `track` yielded. names: which parameters, by default all but biases. A parameter keeps its color in
-    every figure of its record; a shared one is labelled with each of its places. What never had a gradient (frozen,
-    or not used) is left out. Raises ValueError if the record holds no step.
+def training(record: Record, names: Sequence[str] | None = None) -> Figure:
+    """Draw weight norms, gradient norms and update:data ratios over steps, a line for each parameter.
+
+    A parameter keeps its color in every figure of its record; a shared one is labeled with each of its places. What
+    never had a gradient (frozen, or not used) is left out.
+
+    Args:
+        record: what `track` yielded.
+        names: which parameters; by default all but biases.
+
+    Returns:
+        A figure of three panels: ‖w‖, ‖g‖ as the optimizer got it, and ‖Δw‖/‖w‖, which have no unit.
+
+    Raises:
+        ValueError: If the record holds no step.
+        KeyError: If a name in `names` has no row in the record.
+
+    Source: Karpathy's update:data ratio, of which about 1e-3 is usual. Met in notebook 5.
+
+    Example:
+        >>> from d2lparams.plots import example_record
+        >>> figure = training(example_record())
+        >>> [axis.get_title() for axis in figure.axes][1]
+        'largest gradient: 4.weight'
     """
-    seen = set(record.frame()["parameter"])
-    if not seen:
+    frame = record.frame()
+    recorded = set(frame["parameter"])
+    if not recorded:
         raise ValueError("this record holds no step yet: train the net inside the `with track(net)` block")
-    names = names or [n for n in _weights(record) if n in seen] or [n for n in record.names if n in seen]
+    names = list(names or weight_names(name for name in record.names if name in recorded))
+    if unknown := [name for name in names if name not in recorded]:
+        raise KeyError(f"no step of {unknown} was recorded; recorded: {[n for n in record.names if n in recorded]}")
+    weight, gradient, ratio = (record.table(q)[names] for q in ("weight_norm", "grad_norm", "update_ratio"))
     figure, axes = panels(3)
-    finds = []
-    for axis, quantity in zip(axes, ("weight_norm", "grad_norm", "update_ratio"), strict=True):
-        table = record.table(quantity)
-        for name in names:
-            _line(axis, table[name], record, name, smooth=quantity != "weight_norm")
-        logarithmic = quantity != "weight_norm" and (table[names] > 0).any(axis=None)
-        axis.set(xlabel="optimizer step", yscale="log" if logarithmic else "linear")
-        finds.append(table[names])
-    _, gradient, ratio = finds
-    rows = record.frame().drop(columns="step").groupby("parameter")["weight_norm"]  # each over the steps of its own
-    ends = rows.agg(first=lambda norms: norms.iloc[0], last=lambda norms: norms.iloc[-1]).loc[names]
-    growth = ends["last"] / ends["first"]
-    axes[0].set(ylabel="weight norm ‖w‖", title=_most(growth, "{} grew most: ×{:.2g}"))
-    late = _medians(gradient.iloc[len(gradient) // 2 :])
-    axes[1].set(ylabel="gradient norm ‖g‖", title=_most(late, "largest gradient: {}"))
-    typical = _medians(ratio.iloc[len(ratio) // 2 :]).dropna().median()
-    title = f"an update changes 1 part in {1 / typical:,.0f}" if typical > 0 else "not a number in the end"
-    if typical == 0:
-        title = "most updates changed nothing" if (ratio > 0).any(axis=None) else "no update changed anything"
-    axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=title)
+    for name in names:
+        label = record.label(name) + (" (shared)" if name in record.aliases else "")
+        i = _color_number(record, name)
+        axes[0].plot(weight[name], color=color(i), linestyle=line_style(i), label=label)
+        _plot_smooth(axes[1], gradient[name], label, i)
+        _plot_smooth(axes[2], ratio[name], label, i)
+    for axis, table in ((axes[1], gradient), (axes[2], ratio)):
+        _scale_to(axis, table)
+    axes[0].set(ylabel="weight norm ‖w‖", title=_largest(_growth(frame)[names], "{} grew most: ×{:.2g}"))
+    late = _medians(_second_half(gradient))
+    axes[1].set(ylabel="gradient norm ‖g‖", title=_largest(late, "largest gradient: {}"))
+    axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=_size_of_updates(ratio))
+    for axis in axes:
+        axis.set_xlabel("optimizer step")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), frameon=False)
-    return _sourced(figure, record)
+    return _finish(figure, record)
 
 
-def uses(record, name):
-    """Draw the gradient of a shared parameter split by use: the norm of each use and of their sum, and their cosine."""
+def uses(record: Record, name: str) -> Figure:
+    """Draw the gradient of a shared parameter split by use: the norm of each use and of their sum, and their cosine.
+
+    Args:
+        record: what `track` yielded.
+        name: a parameter that was used more than once: one of `record.shared`, a KeyError else.
+
+    Returns:
+        A figure of two panels: left ‖g‖ over steps, right the cosine between each two uses, from −1 to 1.
+
+    Met in notebook 5.
+
+    Example:
+        >>> from d2lparams.plots import example_record
+        >>> figure = uses(example_record(), "0.weight")
+        >>> figure.axes[0].get_legend_handles_labels()[1]
+        ['use at 0', 'use at 2', 'their sum']
+    """
     table = record.uses(name)
     figure, (left, right) = panels(2, width=4.6)
     for i, place in enumerate(table["norm"]):
-        _smooth(left, table["norm", place], f"use at {place}", color(i), line_style(i))
-    _smooth(left, table["sum", "norm"], "their sum", color(6), line_style(3))
-    left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖")
-    left.set_yscale("log" if (table["norm"] > 0).any(axis=None) else "linear")
+        _plot_smooth(left, table["norm", place], f"use at {place}", i)
+    _plot_smooth(left, table["sum", "norm"], "their sum", 6, linestyle=":")
+    left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", title=_share_of_uses(_medians(table["norm"])))
+    _scale_to(left, table["norm"])
     left.legend(frameon=False, fontsize=8)
-    norms = _medians(table["norm"])
-    title = "not a number in the end" if norms.isna().any() else "half of the gradients or more are zero"
-    if norms.min() > 0:
-        title = f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}"
-    left.set_title(title)
     for i, pair in enumerate(table["cosine"]):
-        _smooth(right, table["cosine", pair], pair, color(i + 2), line_style(i))
-    right.axhline(0, color="lightgrey", zorder=0)
-    typical = _medians(table["cosine"]).dropna().median()
-    verdict = "pull together" if typical > 0.1 else "pull apart" if typical < -0.1 else "hardly know of each other"
+        _plot_smooth(right, table["cosine", pair], pair, i + 2, linestyle=line_style(i))
+    right.axhline(0, color="lightgray", zorder=0)
     right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
-    told = f"the uses {verdict}: median cosine {round(typical, 2) + 0.0:+.2f}"
-    right.set_title(told if typical == typical else "no cosine: a gradient is zero or not a number")
-    return _sourced(figure, record)
+    right.set_title(_agreement(_median(_medians(table["cosine"]))))
+    return _finish(figure, record)
 
 
-def twins(record, twin, name):
+def twins(record: Record, twin: Record, name: str) -> Figure:
     """Draw a shared parameter beside the parameters that stand in its places in an untied twin.
 
-    record, twin: of the shared net and of `untie(net)`, trained alike. name: the shared parameter. Left, the gradient
-    of each use against the gradient of the twin's layer there; right, how far each has moved from the common start.
+    Args:
+        record: of the net that shares.
+        twin: of `untie(net)`, trained alike.
+        name: the shared parameter: one of `record.shared`, a KeyError else.
+
+    Returns:
+        A figure of two panels over steps: left the gradient norm of each use and of the twin's layer in its place;
+        right how far each parameter has moved from the common start, ‖w − w₀‖.
+
+    Met in notebook 5.
+
+    Example:
+        >>> from d2lparams.plots import example_record
+        >>> figure = twins(example_record(), example_record(tied=False), "0.weight")
+        >>> figure.axes[1].get_legend_handles_labels()[1]
+        ['shared', 'twin, 0.weight', 'twin, 2.weight']
     """
-    places = record.aliases[name]
+    by_use, places = record.uses(name)["norm"], record.aliases[name]
+    alone, far = twin.table("grad_norm")[places], twin.table("distance")[places]
+    moved = record.table("distance")[name]
     figure, (left, right) = panels(2, width=4.6, height=3.0)
-    table, alone = record.uses(name)["norm"], twin.table("grad_norm")
-    for i, (place, own) in enumerate(zip(table, places, strict=True)):
-        _smooth(left, table[place], f"shared, use at {place}", color(i), "-")
-        _smooth(left, alone[own], f"twin, {own}", color(i), ":")
-    ratio = alone[places].median().sum() / table.median().sum()
+    for i, (use, place) in enumerate(zip(by_use, places, strict=True)):
+        _plot_smooth(left, by_use[use], f"shared, use at {use}", i, linestyle="-")
+        _plot_smooth(left, alone[place], f"twin, {place}", i, linestyle=":")
+    ratio = alone.median().sum() / by_use.median().sum()
     left.set(xlabel="optimizer step", ylabel="gradient norm ‖g‖", yscale="log")
     left.set_title(f"the twin's gradients are ×{ratio:.2f} the uses'")
-    far, moved = twin.table("distance"), record.table("distance")[name]
     right.plot(moved, color=color(6), label="shared")
-    for i, own in enumerate(places):
-        right.plot(far[own], color=color(i), linestyle=":", label=f"twin, {own}")
-    apart = moved.iloc[-1] / far[places].iloc[-1].mean()
+    for i, place in enumerate(places):
+        right.plot(far[place], color=color(i), linestyle=":", label=f"twin, {place}")
+    apart = moved.iloc[-1] / far.iloc[-1].mean()
     right.set(xlabel="optimizer step", ylabel="distance ‖w − w₀‖", ylim=(0, None))
     right.set_title(f"the shared weight moved ×{apart:.2f} as far as its twins on average")
     for axis in (left, right):
         axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2)
-    return _sourced(figure, record)
+    return _finish(figure, record)
 
 
-def histograms(record, name, rows=12):
-    """Draw the histograms of one parameter's values and gradients over time, from the first step up to the last."""
+def histograms(record: Record, name: str, rows: int = 12) -> Figure:
+    """Draw the histograms of one parameter's values and gradients over time, from the first step up to the last.
+
+    Args:
+        record: what `track(net, histograms=...)` yielded.
+        name: of a parameter, one of `record.names`, a KeyError else.
+        rows: how many of the recorded steps are drawn, evenly spread; 2 or more.
+
+    Returns:
+        A figure of two panels: the weight's entries left, its gradient's right, a ridge of unit area for each step.
+
+    Met in notebook 5.
+
+    Example:
+        >>> from d2lparams.plots import example_record
+        >>> figure = histograms(example_record(), "0.weight", rows=4)
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['0', '19']
+    """
+    recorded = {kind: record.histograms(name, kind) for kind in ("weight", "gradient")}
     figure, axes = panels(2, width=4.6, height=3.2)
-    for axis, kind in zip(axes, ("weight", "gradient"), strict=True):
-        steps, edges, counts = record.histograms(name, kind)
-        chosen = sorted({round(i * (len(steps) - 1) / (rows - 1)) for i in range(rows)})
+    for axis, (kind, (steps, edges, counts)) in zip(axes, recorded.items(), strict=True):
+        centers = (edges[:, 1:] + edges[:, :-1]) / 2
         with np.errstate(divide="ignore", invalid="ignore"):  # a step with zeros alone, or no number, has no ridge
             share = counts / counts.sum(1, keepdims=True)
             density = share / (edges[:, 1:] - edges[:, :-1])
-        tops = density.max(1)
-        tops = tops[np.isfinite(tops)]
-        height = tops.mean() / 2.5 if len(tops) else 1.0  # a ridge reaches over about two of its neighbors
-        for row, i in enumerate(reversed(chosen)):
-            middle = (edges[i, 1:] + edges[i, :-1]) / 2
-            shade = plt.get_cmap("viridis")(0.9 * row / len(chosen))
-            base = len(chosen) - 1 - row
-            axis.fill_between(middle, base, base + density[i] / height, color=shade, alpha=0.8, zorder=row)
-            axis.plot(middle, base + density[i] / height, color="white", linewidth=0.6, zorder=row)
-        axis.set(xlabel=f"{kind} (density)", ylabel="optimizer step")
+        chosen = sorted({round(i * (len(steps) - 1) / (rows - 1)) for i in range(rows)})
+        _draw_ridges(axis, centers[chosen], density[chosen] / _ridge_height(density))
         axis.set_yticks(range(0, len(chosen), 3), [f"{steps[i]:,}" for i in chosen[::3]])
-        center = (edges[:, 1:] + edges[:, :-1]) / 2
-        spread = (center**2 * share).sum(1) ** 0.5
-        axis.set_title(f"RMS {kind}: {spread[0]:.2g} at first, {spread[-1]:.2g} at last")
-    return _sourced(figure, record)
+        rms = (centers**2 * share).sum(1) ** 0.5
+        axis.set(xlabel=f"{kind} (density)", ylabel="optimizer step")
+        axis.set_title(f"RMS {kind}: {rms[0]:.2g} at first, {rms[-1]:.2g} at last")
+    return _finish(figure, record)
 
 
-def _medians(table):
-    """Return each column's median; NaN, without a warning, where there is no number."""
-    return table.apply(lambda column: column.dropna().median())
+# ---- what the panels show
 
 
-def _most(values, title):
-    return title.format(values.idxmax(), values.max()) if values.notna().any() else "not a number in the end"
+def _color_number(record: Record, name: str) -> int:
+    """Return which color a parameter has in every figure of its record: weights are counted among themselves."""
+    weights = weight_names(record.names)
+    return weights.index(name) if name in weights else record.names.index(name)
 
 
-def _weights(record):
-    return [name for name in record.names if not name.endswith("bias")]
-
-
-def _line(axis, values, record, name, smooth):
-    i = record.names.index(name) if name not in _weights(record) else _weights(record).index(name)
-    label = record.label(name) + (" (shared)" if name in record.aliases else "")
-    if smooth:
-        _smooth(axis, values, label, color(i), line_style(i))
-    else:
-        axis.plot(values, color=color(i), linestyle=line_style(i), label=label)
-
-
-def _smooth(axis, values, label, color, linestyle):
-    """Plot a pandas Series faintly, and its running mean over a fiftieth of it on top."""
-    axis.plot(values, color=color, linewidth=0.5, alpha=0.3)
+def _plot_smooth(axis: Axes, values: pd.Series, label: str, i: int, linestyle: str | None = None) -> None:
+    """Plot values faintly in the i-th color, and their running mean over a fiftieth of them on top."""
+    axis.plot(values, color=color(i), linewidth=0.5, alpha=0.3)
     mean = values.rolling(max(1, len(values) // 50), center=True, min_periods=1).mean()
-    axis.plot(mean, color=color, linestyle=linestyle, label=label)
+    axis.plot(mean, color=color(i), linestyle=linestyle or line_style(i), label=label)
 
 
-def _sourced(figure, record):
-    """Give the figure of a record its last touch: what the net was trained on, and titles of one size."""
+def _scale_to(axis: Axes, table: pd.DataFrame) -> None:
+    """Make the vertical axis logarithmic, unless there is nothing above 0 to show."""
+    axis.set_yscale("log" if (table > 0).any(axis=None) else "linear")
+
+
+def _ridge_height(density: np.ndarray) -> float:
+    """Return how much density is one row high: a ridge reaches over about two of its neighbors."""
+    tops = density.max(1)
+    tops = tops[np.isfinite(tops)]
+    return tops.mean() / 2.5 if len(tops) else 1.0
+
+
+def _draw_ridges(axis: Axes, x: np.ndarray, heights: np.ndarray) -> None:
+    """Draw one ridge for each row of `x` and `heights`, the first at the bottom and in front of the next."""
+    for order, base in enumerate(reversed(range(len(x)))):
+        shade = matplotlib.colormaps["viridis"](0.9 * order / len(x))
+        axis.fill_between(x[base], base, base + heights[base], color=shade, alpha=0.8, zorder=order)
+        axis.plot(x[base], base + heights[base], color="white", linewidth=0.6, zorder=order)
+
+
+def _finish(figure: Figure, record: Record) -> Figure:
+    """Say what the net was trained on, and make the titles of one size."""
     if record.source:
         figure.suptitle(record.source, fontsize=9)
     for axis in figure.axes:
-        axis.title.set_size(10)
+        axis.title.set_fontsize(10)
     return figure
+
+
+# ---- what the titles say
+
+
+def _median(values: pd.Series) -> float:
+    """Return the median of what are numbers; NaN, without numpy's warning, where none is."""
+    return values.dropna().median()
+
+
+def _medians(table: pd.DataFrame) -> pd.Series:
+    return table.apply(_median)
+
+
+def _second_half(table: pd.DataFrame) -> pd.DataFrame:
+    return table.iloc[len(table) // 2 :]
+
+
+def _growth(frame: pd.DataFrame) -> pd.Series:
+    """Return by what factor each parameter's norm grew, from its own first step to its own last one."""
+    norms = frame.groupby("parameter")["weight_norm"]
+    ends = norms.agg(first=lambda own: own.iloc[0], last=lambda own: own.iloc[-1])  # pandas' own would skip NaN
+    return ends["last"] / ends["first"]
+
+
+def _largest(values: pd.Series, title: str) -> str:
+    """Return the title with the name and the number of the largest value."""
+    return title.format(values.idxmax(), values.max()) if values.notna().any() else _NOT_A_NUMBER
+
+
+def _size_of_updates(ratio: pd.DataFrame) -> str:
+    typical = _median(_medians(_second_half(ratio)))
+    if math.isnan(typical):
+        return _NOT_A_NUMBER
+    if typical > 0:
+        return f"an update changes 1 part in {1 / typical:,.0f}"
+    return "most updates changed nothing" if (ratio > 0).any(axis=None) else "no update changed anything"
+
+
+def _share_of_uses(norms: pd.Series) -> str:
+    """Say which use contributes most, from the typical gradient norm of each."""
+    if norms.isna().any():
+        return _NOT_A_NUMBER
+    if norms.min() > 0:
+        return f"{norms.idxmax()} contributes most: ×{norms.max() / norms.min():.1f} {norms.idxmin()}"
+    return "half of the gradients or more are zero"
+
+
+def _agreement(cosine: float) -> str:
+    if math.isnan(cosine):
+        return "no cosine: a gradient is zero or not a number"
+    verdict = "hardly know of each other"
+    if cosine > 0.1:
+        verdict = "pull together"
+    if cosine < -0.1:
+        verdict = "pull apart"
+    return f"the uses {verdict}: median cosine {round(cosine, 2) + 0.0:+.2f}"  # + 0.0 makes −0.0 a 0

@@ -1,57 +1,95 @@
 """How every figure looks: its colors, its line styles, its panels."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe and Ito (2008)
-SIGNED = "RdBu_r"  # the one map for signed values: red above 0, blue below
 LINE_STYLES = ["-", "--", "-.", ":"]  # a second mark beside color, for eyes and printers that see none
+#: The one color map for signed values, by matplotlib's name: red above 0, blue below.
+SIGNED = "RdBu_r"
 
 
-def color(i):
+def color(i: int) -> str:
     """Return the i-th color: one meaning, a layer or a scheme, keeps one color in every figure.
 
-    >>> color(0), color(7)
-    ('#0072B2', '#0072B2')
+    Args:
+        i: counted from 0; after the seventh color the first one comes again.
+
+    Returns:
+        The color as `#RRGGBB`. The seven can be told apart by color-blind readers.
+
+    Source: Okabe and Ito (2008). Met in notebook 2.
+
+    Example:
+        >>> color(0), color(7)
+        ('#0072B2', '#0072B2')
     """
     return COLORS[i % len(COLORS)]
 
 
-def line_style(i):
-    """Return the i-th line style.
+def line_style(i: int) -> str:
+    """Return the i-th line style, a second mark beside color.
 
-    >>> line_style(1)
-    '--'
+    Args:
+        i: counted from 0; after the fourth style the first one comes again.
+
+    Returns:
+        The style as matplotlib writes it.
+
+    Example:
+        >>> line_style(1)
+        '--'
     """
     return LINE_STYLES[i % len(LINE_STYLES)]
 
 
-def panels(number=1, width=3.4, height=2.6, **options):
-    """Return a figure and a list of its axes in a row, on white: legible in JupyterLab's light and dark themes.
+def panels(number: int = 1, width: float = 3.4, height: float = 2.6, **options: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes in a row, on white: legible in JupyterLab's light and dark themes.
 
-    number: of axes. width, height: of each, in inches. options: for `plt.subplots`.
+    The figure is one of pyplot's, so a notebook shows it when its cell ends, and `plt.show()` shows it in a script.
 
-    >>> figure, axes = panels(2, width=3)
-    >>> len(axes), figure.get_size_inches().tolist()
-    (2, [6.0, 2.6])
+    Args:
+        number: how many axes.
+        width: of each, in inches.
+        height: of each, in inches.
+        **options: for `plt.subplots`.
+
+    Returns:
+        The figure, and a list of its axes from left to right, each as `dress` leaves it.
+
+    Met in notebook 2.
+
+    Example:
+        >>> figure, axes = panels(2, width=3)
+        >>> len(axes), figure.get_size_inches().tolist()
+        (2, [6.0, 2.6])
     """
     figure, axes = plt.subplots(
         1, number, figsize=(width * number, height), layout="constrained", facecolor="white", squeeze=False, **options
     )
-    for axis in axes[0]:
-        dress(axis)
-    return figure, list(axes[0])
+    return figure, [dress(axis) for axis in axes[0]]
 
 
-def dress(axis):
-    """Give an axis the house's look: no frame above and on the right, a faint grid, small letters; return it.
+def dress(axis: Axes) -> Axes:
+    """Give one axis the look of all figures: no frame above and on the right, a faint grid, small letters.
 
-    >>> from matplotlib.figure import Figure
-    >>> dress(Figure().subplots()).spines["top"].get_visible()
-    False
+    Args:
+        axis: of any figure; it is changed in place.
+
+    Returns:
+        The same axis.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> dress(Figure().subplots()).spines["top"].get_visible()
+        False
     """
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.3)
     for label in (axis.xaxis.label, axis.yaxis.label):
-        label.set_size(9)
+        label.set_fontsize(9)
     axis.tick_params(labelsize=8)
     return axis

@@ -1,65 +1,45 @@
-"""What importing d2lparams does and does not do, in processes of their own."""
+"""What `compat` does for torchvision, in processes of their own."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-import torch
 
-from d2lparams import compat
-
-
-def python(code):
-    return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+OWN_OPERATORS = 'kept = torch.library.Library("torchvision", "DEF"); kept.define("nms(Tensor dets) -> Tensor")'
 
 
-def test_importing_loads_none_of_the_heavy_libraries():
-    done = python(
-        "import sys, d2lparams\n"
-        "heavy = {'matplotlib', 'ipywidgets', 'IPython', 'd2l', 'torchvision', 'pandas', 'pooch'}\n"
-        "print(sorted(heavy & sys.modules.keys()))"
-    )
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+def python(code, **environment):
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_d2l_imports_after_it_and_torchvision_works():
-    done = python(
+    pytest.importorskip("d2l")
+    printed = python(
         "import warnings, d2lparams\n"
         "warnings.simplefilter('default')\n"  # what d2l's own imports say is theirs
         "from d2l import torch as d2l\n"
-        "import torchvision, torch, sys\n"
-        "out = torchvision.models.resnet18().eval()(torch.zeros(1, 3, 32, 32))\n"
-        "print(out.shape, d2lparams.compat._BeforeTorchvision in sys.meta_path)"
+        "import torchvision, torch\n"
+        "print(torchvision.models.resnet18().eval()(torch.zeros(1, 3, 32, 32)).shape)"
     )
-    assert done.stdout == "torch.Size([1, 1000]) False\n", done.stderr
+    assert printed == "torch.Size([1, 1000])\n"
 
 
-def test_where_torchvisions_own_operators_load_nothing_is_declared(monkeypatch):
-    monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
-    monkeypatch.setattr(torch.library, "Library", lambda *_: pytest.fail("an operator was declared"))
-    assert compat.declare_missing_operators() is False
-
-
-def test_where_they_do_not_load_both_operators_are_declared(monkeypatch):
-    declared = []
-
-    class Library:
-        def __init__(self, name, kind):
-            declared.append((name, kind))
-
-        def define(self, schema):
-            declared.append(schema.split("(")[0])
-
-    def fail(path):
-        raise OSError("libcudart.so is not there")
-
-    monkeypatch.setattr(torch.ops, "load_library", fail)
-    monkeypatch.setattr(torch.library, "Library", Library)
-    assert compat.declare_missing_operators() is True
-    assert declared == [("torchvision", "DEF"), "nms", "qnms"]
-    compat._kept.pop()
-
-
-def test_without_torchvision_there_is_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(compat.PathFinder, "find_spec", lambda *_: None)
-    assert compat.declare_missing_operators() is False
+@pytest.mark.parametrize("loads", [True, False], ids=["load", "do not load"])
+def test_operators_are_declared_where_torchvisions_own_do_not_load(tmp_path, loads):
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    operators = OWN_OPERATORS if loads else ""
+    (package / "__init__.py").write_text("from . import extension\nfrom . import _meta_registrations\n")
+    (package / "extension.py").write_text(f"import torch\n{operators}\ndef _has_ops(): return {loads}\n")
+    (package / "_meta_registrations.py").write_text(
+        "import torch\nschema = torch.ops.torchvision.nms.default._schema\n"
+    )
+    printed = python(
+        "import d2lparams, torchvision; print(torchvision._meta_registrations.schema)", PYTHONPATH=str(tmp_path)
+    )
+    own, declared = "(Tensor dets)", "(Tensor dets, Tensor scores, float iou_threshold)"
+    assert printed == f"torchvision::nms{own if loads else declared} -> Tensor\n"

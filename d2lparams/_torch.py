@@ -54,10 +54,16 @@ def dense(tensor: Tensor) -> Tensor:
     return tensor.detach().to_dense() if tensor.is_sparse else tensor.detach()
 
 
+def real(tensor: Tensor) -> Tensor:
+    """Return a complex tensor as one of real numbers, two for each entry; a real one as it is."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def norm(tensor: Tensor) -> Tensor:
     """Return ‖tensor‖ over all entries, shape (); at least in float32."""
     low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
-    return torch.linalg.vector_norm(tensor, dtype=torch.float32 if low else None)
+    found: Tensor = torch.linalg.vector_norm(tensor, dtype=torch.float32 if low else None)
+    return found
 
 
 def moments(tensor: Tensor) -> tuple[float | None, float | None]:
@@ -91,76 +97,96 @@ def _look_up(owner: Any, path: str) -> Any:
     return owner
 
 
-def can_split() -> bool:
-    """Whether this torch has what handing out a parameter's uses takes; a warning says if it does not."""
-    for owner, path, name in (
-        (torch.overrides, "_get_current_function_mode", "torch.overrides._get_current_function_mode"),
-        (torch, "_C._functorch.peek_interpreter_stack", "torch._C._functorch.peek_interpreter_stack"),
-        (torch, "ops.aten.alias", "torch.ops.aten.alias"),
-    ):
-        if _look_up(owner, path) is None:
-            _missing(name, "gradients are not split by use")
-            return False
-    return True
+def _first_missing(*paths: str) -> str:
+    """Return the first of these names, paths from `torch`, that this torch lacks; "" if it has them all."""
+    return next((f"torch.{path}" for path in paths if _look_up(torch, path) is None), "")
 
 
-def can_follow_backward() -> bool:
-    """Whether this torch tells one backward pass from the next; a warning says if it does not."""
-    engine = torch.autograd.Variable
-    for owner, path, name in (
-        (torch, "_C._current_graph_task_id", "torch._C._current_graph_task_id"),
-        (engine, "_execution_engine.queue_callback", "torch.autograd.Variable._execution_engine.queue_callback"),
-        (Tensor, "_version", "Tensor._version"),
-    ):
-        if _look_up(owner, path) is None:
-            _missing(name, "`track` does not split gradients by use")
-            return False
-    return True
+def lacking_for_views() -> str:
+    """Return the name without which no use of a parameter can be handed a view; "" if all are there."""
+    return _first_missing("_C._functorch.peek_interpreter_stack", "ops.aten.alias")
+
+
+def lacking_for_pauses() -> str:
+    """Return the name without which a `TorchFunctionMode` cannot be left for one module; "" if all are there."""
+    if name := _first_missing("overrides._get_current_function_mode"):
+        return name
+    module, seen = nn.Identity(), []
+
+    def look(called: nn.Module, args: object) -> None:
+        if called is module:
+            seen.append(sys._getframe(1).f_locals.get("kwargs"))
+
+    hook = nn.modules.module.register_module_forward_pre_hook(look)
+    try:
+        module(input=None)
+    finally:
+        hook.remove()
+    return "" if seen == [{"input": None}] else "the local name `kwargs` of nn.Module._call_impl"
+
+
+def lacking_for_backward() -> str:
+    """Return the name without which one backward pass cannot be told from the next; "" if all are there."""
+    return _first_missing(
+        "_C._current_graph_task_id", "autograd.Variable._execution_engine.queue_callback", "Tensor._version"
+    )
 
 
 def function_mode() -> object:
-    """Return the innermost active `TorchFunctionMode`, or None. Ask `can_split` first."""
-    return torch.overrides._get_current_function_mode()  # type: ignore[no-untyped-call]
+    """Return the innermost active `TorchFunctionMode`, or None. Ask `lacking_for_pauses` first."""
+    return torch.overrides._get_current_function_mode()
 
 
 def is_transformed() -> bool:
-    """Whether torch.func is at work: a view that is made within has no gradient of its own. Ask `can_split` first."""
+    """Whether torch.func is at work: a view that is made within has no gradient of its own. Ask `lacking_for_views`."""
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def alias(tensor: Tensor) -> Tensor:
-    """Return a view of the whole tensor, whose backward hands the gradient on, a sparse one too."""
-    return torch.ops.aten.alias(tensor)
+    """Return a view of the whole tensor that hands on a sparse gradient too. Ask `lacking_for_views` first."""
+    view: Tensor = torch.ops.aten.alias(tensor)
+    return view
 
 
 def keyword_arguments(frame: FrameType) -> dict[str, Any]:
-    """Return what a module was called with by keyword, from the frame of the call that runs its hooks.
+    """Return what a module was called with by keyword, from the frame that runs its hooks. Ask `lacking_for_pauses`.
 
-    torch hands keyword arguments to no hook for all modules. Where the frame names them otherwise, there seem to be
-    none.
+    torch hands keyword arguments to no hook for all modules.
     """
-    found = frame.f_locals.get("kwargs", {})
-    return found if isinstance(found, dict) else {}
+    found: dict[str, Any] = frame.f_locals["kwargs"]
+    return found
 
 
 def backward_pass() -> int:
-    """Return the number of the backward pass that is under way. Ask `can_follow_backward` first."""
+    """Return the number of the backward pass that is under way. Ask `lacking_for_backward` first."""
     return torch._C._current_graph_task_id()
 
 
 def when_backward_ends(action: Callable[[], object]) -> None:
-    """Call `action()` when the backward pass that is under way has ended. Ask `can_follow_backward` first."""
-    torch.autograd.Variable._execution_engine.queue_callback(action)  # type: ignore[no-untyped-call]
+    """Call `action()` when the backward pass that is under way has ended. Ask `lacking_for_backward` first."""
+    torch.autograd.Variable._execution_engine.queue_callback(action)  # type: ignore[arg-type]
 
 
 def version(tensor: Tensor) -> int:
-    """Return how often a tensor was changed in place. Ask `can_follow_backward` first."""
+    """Return how often a tensor was changed in place. Ask `lacking_for_backward` first."""
     return tensor._version
+
+
+def children(module: nn.Module) -> dict[str, nn.Module]:
+    """Return {name: module} of what stands right below a module; unlike `named_children`, all names of one module."""
+    return {name: child for name, child in module._modules.items() if child is not None}
+
+
+def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return {name: Parameter} of what a module itself holds, whatever its `named_parameters` leaves out."""
+    return {name: p for name, p in module._parameters.items() if p is not None}
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
     """Return the module that `torch.compile` wraps, or the module itself."""
-    inner = getattr(module, "_orig_mod", module)
+    inner = getattr(module, "_orig_mod", None)
+    if inner is None and type(module).__name__ == "OptimizedModule":
+        _missing("OptimizedModule._orig_mod", "a compiled net is looked at from outside")
     return inner if isinstance(inner, nn.Module) else module
 
 
@@ -168,7 +194,8 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether the module itself was compiled, by `torch.compile` or in place."""
     if not hasattr(nn.Module, "_compiled_call_impl"):
         _missing("nn.Module._compiled_call_impl", "whether a net was compiled in place cannot be told")
-    return uncompiled(module) is not module or getattr(module, "_compiled_call_impl", None) is not None
+    wrapped = hasattr(module, "_orig_mod") or type(module).__name__ == "OptimizedModule"
+    return wrapped or getattr(module, "_compiled_call_impl", None) is not None
 
 
 def unsaved_buffers(module: nn.Module) -> set[str]:
@@ -185,8 +212,3 @@ def storage_number(tensor: Tensor) -> int | None:
     if number is None:
         _missing("UntypedStorage._cdata", "what shares memory on the meta device cannot be told")
     return number
-
-
-def caller(depth: int = 1) -> FrameType:
-    """Return the frame of the function that called the caller of this one, `depth` calls further out."""
-    return sys._getframe(depth + 1)

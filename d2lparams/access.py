@@ -1,77 +1,114 @@
 """Tables, selection and counts of the parameters of any `nn.Module`."""
 
 import difflib
-import html
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
+from itertools import chain, product
 from itertools import count as from_here
-from itertools import product
 from string import ascii_uppercase
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from .sharing import _memory, _pieces
+from ._memory import memory_spans, overlapping
+from ._tables import MOST_LINES, Column, Table, plural, shortened
+from ._torch import check_not_lazy, names_by_tensor, parameter_names, unsaved_buffers
 
 _ALIASES = 3  # names of one tensor that a printed line has room for
-_RIGHT = {"count", "uses"}  # columns of numbers
+_COLUMNS = [
+    Column("name", "names"),
+    Column("kind"),
+    Column("shape"),
+    Column("dtype"),
+    Column("device"),
+    Column("trains"),
+    Column("count", "numbers"),
+    Column("uses", "numbers"),
+    Column("tie"),
+]
 
 
 def count_parameters(net: nn.Module, trainable: bool = False) -> int:
     """Return how many numbers the Parameters of `net` hold, each counted once however many names it has.
 
     A Parameter that stands in several places (a tie) counts once, as in `net.parameters()`. Buffers do not count.
-    trainable: count only what an optimizer may change, that is, Parameters with `requires_grad`.
-    Raises ValueError if a lazy layer has not seen its first batch, since its shape is not known yet.
+
+    Args:
+        net: any module.
+        trainable: count only what an optimizer may change, that is, Parameters with `requires_grad`.
+
+    Returns:
+        The count, without unit.
+
+    Raises:
+        ValueError: If a lazy layer has not seen its first batch, since its shape is not known yet.
+
     Source: `nn.Module.parameters`, which leaves out duplicates. Met in notebooks 1 and 5.
 
-    >>> from torch import nn
-    >>> shared = nn.Linear(8, 8)
-    >>> count_parameters(nn.Sequential(nn.Linear(4, 8), shared, shared, nn.Linear(8, 1)))
-    121
-    """
-    if lazy := [name for name, p in net.named_parameters() if nn.parameter.is_lazy(p)]:
-        raise ValueError(f"{', '.join(lazy)} have no shape yet: run one batch through the net first, net(X)")
+    Example:
+        >>> from torch import nn
+        >>> shared = nn.Linear(8, 8)
+        >>> count_parameters(nn.Sequential(nn.Linear(4, 8), shared, shared, nn.Linear(8, 1)))
+        121
+    """  # noqa: DOC502  # it raises by way of check_not_lazy
+    check_not_lazy(name for name, p in net.named_parameters() if is_lazy(p))
     return sum(p.numel() for p in net.parameters() if p.requires_grad or not trainable)
 
 
-def select(net: nn.Module, pattern: str | re.Pattern) -> dict[str, nn.Parameter]:
-    """Return the parameters of `net` whose name matches `pattern`, as {name: Parameter}, in the net's own order.
+def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Parameter]:
+    """Return the parameters of `net` whose name matches `pattern`, in the net's own order.
 
-    pattern: a shell-style string that the whole name must match, capitals included ("*" stands for anything, dots
-    too; "?" for one character; "[01]" for either), or a compiled regular expression, found anywhere in the name.
     A tied Parameter answers to each of its names, and comes back once, under the first one that matches.
-    Raises ValueError if nothing matches, and names the nearest; TypeError if `pattern` is neither kind.
+
+    Args:
+        net: any module.
+        pattern: a shell-style string that the whole name must match, capitals included ("*" stands for anything, dots
+            too; "?" for one character; "[01]" for either), or a compiled regular expression, found anywhere in the
+            name.
+
+    Returns:
+        {name: Parameter}, with one entry or more.
+
+    Raises:
+        ValueError: If nothing matches; it names the nearest.
+        TypeError: If `pattern` is neither a string nor a compiled regular expression.
+
     Source: `fnmatch.fnmatchcase`, `re.search`; Gluon's `collect_params`. Met in notebook 1.
 
-    >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-    >>> list(select(net, "*.weight"))
-    ['0.weight', '2.weight']
-    >>> list(select(net, re.compile(r"^2")))
-    ['2.weight', '2.bias']
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        >>> list(select(net, "*.weight"))
+        ['0.weight', '2.weight']
+        >>> list(select(net, re.compile(r"^2")))
+        ['2.weight', '2.bias']
     """
+    matches: Callable[[str], object]
     if isinstance(pattern, re.Pattern):
         matches = pattern.search
     elif isinstance(pattern, str):
-        matches = lambda name: fnmatchcase(name, pattern)  # noqa: E731
+        matches = partial(fnmatchcase, pat=pattern)
     else:
         raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
-    found, seen, names = {}, set(), []
+    found: dict[str, nn.Parameter] = {}
+    seen, names = set(), []
     for name, p in net.named_parameters(remove_duplicate=False):
         names.append(name)
-        if id(p) not in seen and matches(name):
+        if p not in seen and matches(name):
             found[name] = p
-            seen.add(id(p))
+            seen.add(p)
     if not found:
         raise ValueError(_nothing_matches(pattern, names))
     return found
 
 
-def _nothing_matches(pattern, names):
+def _nothing_matches(pattern: str | re.Pattern[str], names: list[str]) -> str:
     if not names:
         return f"no parameter matches {pattern!r}: this net has no parameters"
-    text = getattr(pattern, "pattern", pattern)
+    text = pattern if isinstance(pattern, str) else pattern.pattern
     near = difflib.get_close_matches(text, names, n=5, cutoff=0.3) or names[:5]
     message = f"no parameter matches {pattern!r}; the nearest of {len(names)} names: {', '.join(near)}"
     if text is pattern and re.search(r"\.[*+]|[\\^$|(]", text):
@@ -83,151 +120,155 @@ def _nothing_matches(pattern, names):
 
 @dataclass(frozen=True)
 class Row:
-    """One Parameter or buffer: what a line of `parameter_table` tells. shape and count are None while it is lazy."""
+    """One Parameter or buffer: what a line of `parameter_table` shows. Met in notebook 1.
 
-    names: tuple[str, ...]  # every name; the first is the one that named_parameters() gives
-    kind: str  # "parameter", "buffer", or "buffer, not saved" where state_dict leaves it out
+    Attributes:
+        names: every name; the first is the one that `named_parameters()` gives.
+        kind: "parameter", "buffer", or "buffer, not saved" where `state_dict` leaves it out.
+        shape: the size of each dimension; None while the layer is lazy.
+        dtype: the type of its numbers.
+        device: where it is kept.
+        count: how many numbers it holds; None while the layer is lazy.
+        trains: whether it has `requires_grad`.
+        tie: the same letter on rows that share memory; "" where nothing is shared.
+
+    Example:
+        >>> row = parameter_table(nn.Linear(4, 8)).rows[0]
+        >>> row.name, row.shape, row.count, row.trains
+        ('weight', (8, 4), 32, True)
+    """
+
+    names: tuple[str, ...]
+    kind: str
     shape: tuple[int, ...] | None
     dtype: torch.dtype
     device: torch.device
-    count: int | None  # how many numbers
-    trains: bool  # requires_grad
-    tie: str = ""  # the same letter on rows that share memory; "" where nothing is shared
+    count: int | None
+    trains: bool
+    tie: str = ""
 
     @property
     def name(self) -> str:
+        """The first name."""
         return self.names[0]
 
     @property
     def uses(self) -> int:
-        """How many places in the tree of modules hold it. (How often `forward` calls them is another matter.)"""
+        """How many places in the tree of modules hold it. How often `forward` calls them is another matter."""
         return len(self.names)
 
 
 class ParameterTable:
-    """What `parameter_table` returns. rows: a list of `Row`, all of them, however few are printed."""
+    """What `parameter_table` returns: a table as text, and as HTML in Jupyter. Met in notebook 1.
 
-    def __init__(self, rows: list[Row], max_rows: int | None):
+    Args:
+        rows: a `Row` for each tensor: all of them, however few are printed. Both arguments are kept as attributes.
+        max_rows: the most lines to print; None for all.
+
+    Example:
+        >>> table = parameter_table(nn.Linear(4, 8))
+        >>> len(table.rows), table.summary()
+        (2, '2 parameters, 40 numbers')
+    """
+
+    def __init__(self, rows: list[Row], max_rows: int | None = MOST_LINES) -> None:
         self.rows, self.max_rows = rows, max_rows
 
-    def __repr__(self):
-        header, lines = self._cells()
-        body = [line for line in lines if isinstance(line, list)]
-        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-        text = [
-            line
-            if isinstance(line, str)
-            else "  ".join(
-                cell.rjust(width) if title in _RIGHT else cell.ljust(width)
-                for title, cell, width in zip(header, line, widths, strict=True)
-            ).rstrip()
-            for line in [header, *lines]
-        ]
-        return "\n".join([*text, self.summary()])
+    def __repr__(self) -> str:
+        return self._table().text()
 
-    def _repr_html_(self):
-        header, lines = self._cells()
-
-        def row(tag, cells):
-            align = ["right" if title in _RIGHT else "left" for title in header]
-            return "".join(
-                f'<{tag} style="text-align:{a}">{html.escape(c)}</{tag}>' for a, c in zip(align, cells, strict=True)
-            )
-
-        body = "\n".join(
-            f'<tr><td colspan="{len(header)}" style="text-align:left">{html.escape(line)}</td></tr>'
-            if isinstance(line, str)
-            else f"<tr>{row('td', line)}</tr>"
-            for line in lines
-        )
-        return (
-            f"<table>\n<thead><tr>{row('th', header)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
-            f"<p>{html.escape(self.summary())}</p>"
-        )
+    def _repr_html_(self) -> str:
+        return self._table().html()
 
     def summary(self) -> str:
-        """Return the last line: how many parameters and numbers there are, each counted once, and what is special."""
+        """Return the last line: how many parameters and numbers there are, each counted once, and what is special.
+
+        Returns:
+            One line, such as "6 parameters, 121 numbers; 2 ties".
+        """
         parameters = [row for row in self.rows if row.kind == "parameter"]
         buffers = [row for row in self.rows if row.kind != "parameter"]
-        text = f"{_plural(len(parameters), 'parameter')}, {_plural(_numbers(parameters), 'number')}"
+        text = f"{plural(len(parameters), 'parameter')}, {plural(_numbers(parameters), 'number')}"
         if frozen := [row for row in parameters if not row.trains]:
             text += f", {_numbers(frozen):,} of them frozen"
         if self.rows and all(row.device.type == "meta" for row in self.rows):
             text += ", on the meta device (shapes without memory)"
         if buffers:
-            text += f"; {_plural(len(buffers), 'buffer')}, {_plural(_numbers(buffers), 'number')}"
+            text += f"; {plural(len(buffers), 'buffer')}, {plural(_numbers(buffers), 'number')}"
         if lazy := sum(row.count is None for row in self.rows):
             text += f"; {lazy} not counted, lazy until the first batch"
-        if tied := {row.tie for row in self.rows} - {""}:
-            text += f"; {_plural(len(tied), 'tie')}"
+        if tied := {row.tie for row in self.rows if row.tie}:
+            text += f"; {plural(len(tied), 'tie')}"
         return text
 
-    def _cells(self):
-        """Return the header and one list of strings per line; a plain string says what was left out."""
+    def _table(self) -> Table:
+        same = set()  # columns that would say the same in every line
+        if len({row.device for row in self.rows}) <= 1:
+            same.add("device")
+        if len({row.trains for row in self.rows if row.kind == "parameter"}) <= 1:
+            same.add("trains")
+        if len({row.kind for row in self.rows}) <= 1:
+            same.add("kind")
+        columns = [column for column in _COLUMNS if column.title not in same]
         groups = [[row] for row in self.rows]
         if self.max_rows is not None and len(groups) > self.max_rows:
-            groups = _collapse(self.rows)
-        cut = slice(0, 0)
-        if self.max_rows is not None and len(groups) > self.max_rows:
-            head = 2 * (self.max_rows - 1) // 3
-            cut = slice(head, len(groups) - (self.max_rows - 1 - head))
-        columns = ["name", "shape", "dtype", "count", "uses", "tie"]
-        if len({row.device for row in self.rows}) > 1:  # one device for all is not worth a column
-            columns.insert(3, "device")
-        if len({row.trains for row in self.rows if row.kind == "parameter"}) > 1:
-            columns.insert(-3, "trains")
-        if len({row.kind for row in self.rows}) > 1:
-            columns.insert(1, "kind")
-        lines = [[_cell(column, group) for column in columns] for group in groups]
-        if left_out := [row for group in groups[cut] for row in group]:
-            lines[cut] = [f"… {len(left_out):,} left out, with {_plural(_numbers(left_out), 'number')} …"]
-        return columns, lines
+            groups = _fold(self.rows)
+
+        def cells(group: list[Row]) -> tuple[str, ...]:
+            return tuple(_cell(column.title, group) for column in columns)
+
+        return Table(columns, shortened(groups, cells, self.max_rows, _left_out), below=[self.summary()])
 
 
-def parameter_table(net: nn.Module, buffers: bool = False, max_rows: int | None = 40) -> ParameterTable:
-    """Return a table of the parameters of `net`: name, shape, dtype, count, uses, tie; as text and as HTML in Jupyter.
+def parameter_table(net: nn.Module, buffers: bool = False, max_rows: int | None = MOST_LINES) -> ParameterTable:
+    """Return a table of the parameters of `net`: name, shape, dtype, count, uses, tie.
 
-    buffers: list the buffers too. max_rows: the most lines to print, None for all; a longer table first folds equal
-    layers into one line ("h.*.weight", "12 × (8, 8)"; `select` takes such a name), then leaves out its middle and says
-    how much. `.rows` holds a `Row` for each tensor whatever is printed.
-
-    A Parameter has one row with all its names, as in "2.weight = 4.weight", and counts once. uses: how many places
-    in the tree of modules hold it. tie: a letter for each group of places that share memory; rows with the same
-    letter are different Parameters over overlapping memory, which `is` would not tell. Columns that would say the same
-    in every line are left out: device, kind (parameter or buffer), trains (`requires_grad`).
+    A Parameter has one row with all its names, as in "2.weight = 4.weight", and counts once. The column "uses" says how
+    many places in the tree of modules hold it; "tie" has a letter for each group of places that share memory: rows with
+    the same letter are different Parameters over overlapping memory, which `is` would not tell. Columns that would say
+    the same in every line are left out: device, kind (parameter or buffer), trains (`requires_grad`).
 
     No value is read, so meta tensors and lazy layers are welcome; the cost grows linearly with the number of names.
-    Raises ValueError if `max_rows` is below 1.
+
+    Args:
+        net: any module.
+        buffers: list the buffers too.
+        max_rows: the most lines to print, None for all. A longer table first folds equal layers into one line
+            ("h.*.weight", "12 × (8, 8)"; `select` takes such a name), then leaves out its middle and says how much.
+
+    Returns:
+        A table that prints as text, and as HTML in Jupyter. Its `rows` hold a `Row` for each tensor, whatever is
+        printed.
+
+    Raises:
+        ValueError: If `max_rows` is below 1.
+
     Source: `nn.Module.named_parameters`. Met in notebooks 1 and 4.
 
-    >>> shared = nn.Linear(8, 8)
-    >>> parameter_table(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), shared, nn.ReLU(), shared))
-    name                 shape   dtype    count  uses  tie
-    0.weight             (8, 4)  float32     32     1
-    0.bias               (8,)    float32      8     1
-    2.weight = 4.weight  (8, 8)  float32     64     2  A
-    2.bias = 4.bias      (8,)    float32      8     2  B
-    4 parameters, 112 numbers; 2 ties
+    Example:
+        >>> shared = nn.Linear(8, 8)
+        >>> parameter_table(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), shared, nn.ReLU(), shared))
+        name                 shape   dtype    count  uses  tie
+        0.weight             (8, 4)  float32     32     1
+        0.bias               (8,)    float32      8     1
+        2.weight = 4.weight  (8, 8)  float32     64     2  A
+        2.bias = 4.bias      (8,)    float32      8     2  B
+        4 parameters, 112 numbers; 2 ties
     """
     if max_rows is not None and max_rows < 1:
         raise ValueError(f"max_rows must be 1 or more, or None for all rows, not {max_rows}")
-    places = {}  # id of a tensor -> (tensor, kind, names)
-    for name, p in net.named_parameters(remove_duplicate=False):
-        places.setdefault(id(p), (p, "parameter", []))[2].append(name)
+    parameters = parameter_names(net)
+    names, unsaved = parameters, set()
     if buffers:
-        unsaved = {
-            f"{path}.{name}".lstrip(".")
-            for path, module in net.named_modules(remove_duplicate=False)
-            for name in module._non_persistent_buffers_set
-        }
-        for name, b in net.named_buffers(remove_duplicate=False):
-            kind = "buffer, not saved" if name in unsaved else "buffer"
-            places.setdefault(id(b), (b, kind, []))[2].append(name)
-    tensors = [tensor for tensor, _, _ in places.values()]
-    rows = [_row(*place) for place in places.values()]
+        every = chain(net.named_parameters(remove_duplicate=False), net.named_buffers(remove_duplicate=False))
+        names, unsaved = names_by_tensor(every), _unsaved(net)
+    rows = []
+    for tensor, known in names.items():
+        buffer = "buffer, not saved" if known[0] in unsaved else "buffer"
+        rows.append(_row(tensor, "parameter" if tensor in parameters else buffer, known))
     letters = ("".join(word) for length in from_here(1) for word in product(ascii_uppercase, repeat=length))
-    tie = {}  # the first of some tensors that overlap -> their letter
-    for i, (row, first) in enumerate(zip(rows, _overlaps(tensors), strict=True)):
+    tie: dict[int, str] = {}  # index of the first of some tensors that overlap -> their letter
+    for i, (row, first) in enumerate(zip(rows, _first_overlaps(list(names)), strict=True)):
         if first is None and row.uses > 1:
             first = i
         if first is not None:
@@ -237,8 +278,17 @@ def parameter_table(net: nn.Module, buffers: bool = False, max_rows: int | None 
     return ParameterTable(rows, max_rows)
 
 
-def _row(tensor, kind, names):
-    lazy = nn.parameter.is_lazy(tensor)
+def _unsaved(net: nn.Module) -> set[str]:
+    """Return the names of the buffers that `state_dict` leaves out."""
+    return {
+        f"{path}.{name}".removeprefix(".")
+        for path, module in net.named_modules(remove_duplicate=False)
+        for name in unsaved_buffers(module)
+    }
+
+
+def _row(tensor: Tensor, kind: str, names: Iterable[str]) -> Row:
+    lazy = is_lazy(tensor)
     return Row(
         names=tuple(names),
         kind=kind,
@@ -250,35 +300,35 @@ def _row(tensor, kind, names):
     )
 
 
-def _overlaps(tensors):
-    """Return for each tensor the index of the first one whose memory meets its own, or None."""
-    index = {t: i for i, t in enumerate(tensors)}
-    first = [None] * len(tensors)
-    for piece in _pieces({t: span for t in tensors if (span := _memory(t))}):
-        if len(piece) > 1:
-            start = min(map(index.get, piece))
-            for t in piece:
-                first[index[t]] = start
+def _first_overlaps(tensors: Sequence[Tensor]) -> list[int | None]:
+    """Return for each tensor the index of the first of those that share its memory, or None where it is alone."""
+    index = {tensor: i for i, tensor in enumerate(tensors)}
+    first: list[int | None] = [None] * len(tensors)
+    for group in overlapping(memory_spans(tensors)):
+        if len(group) > 1:
+            start = min(index[tensor] for tensor in group)
+            for tensor in group:
+                first[index[tensor]] = start
     return first
 
 
-def _collapse(rows):
+def _fold(rows: list[Row]) -> list[list[Row]]:
     """Return the rows in groups of equals: the same but for the numbers in their names, untied, of known shape."""
-    groups = {}
+    groups: dict[object, list[Row]] = {}
     for i, row in enumerate(rows):
         alike = (_folded(row.name), row.kind, row.shape, row.dtype, row.device, row.trains)
         groups.setdefault(i if row.tie or row.shape is None else alike, []).append(row)
     return list(groups.values())
 
 
-def _folded(name):
+def _folded(name: str) -> str:
     return ".".join("*" if part.isdecimal() else part for part in name.split("."))
 
 
-def _cell(column, group):
+def _cell(column: str, group: list[Row]) -> str:
     row, times = group[0], len(group)
     if column == "name" and times > 1:
-        parts = zip(*(r.name.split(".") for r in group), strict=True)
+        parts = zip(*(row.name.split(".") for row in group), strict=True)
         return ".".join(part[0] if len(set(part)) == 1 else "*" for part in parts)
     if column == "name":
         more = len(row.names) - _ALIASES
@@ -294,9 +344,10 @@ def _cell(column, group):
     return str(getattr(row, column))
 
 
-def _numbers(rows):
+def _left_out(groups: Sequence[list[Row]]) -> str:
+    rows = [row for group in groups for row in group]
+    return f"… {len(rows):,} left out, with {plural(_numbers(rows), 'number')} …"
+
+
+def _numbers(rows: Iterable[Row]) -> int:
     return sum(row.count or 0 for row in rows)
-
-
-def _plural(number, thing):
-    return f"{number:,} {thing}" + "s" * (number != 1)

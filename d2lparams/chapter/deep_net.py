@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..health import HealthReport, Layer, _dead
-from ..initializers import _moments, half_zero_uniform_
+from .._torch import moments
+from ..health import HealthReport, Layer
+from ..initializers import half_zero_uniform_
 
 SCHEMES = {
     "default": functools.partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # what nn.Linear draws
@@ -86,19 +87,18 @@ def first_pass(scheme="He", gain=1.0, depth=4, width=256, activation="ReLU", see
                 signal, names, kinds = [*signal, last], [*names, f"layer {i + 1}"], [*kinds, activation]
         loss = F.cross_entropy(last, y)
         gradients = torch.autograd.grad(loss, signal)
-    stds, grad_stds = ([_moments(values)[1] for values in tensors] for tensors in (signal, gradients))
     layers = [
-        Layer(name, kind, tuple(values.shape), std, _dead(values.detach()), grad_std, math.isfinite(std + grad_std))
-        for name, kind, values, std, grad_std in zip(names, kinds, signal, stds, grad_stds, strict=True)
+        Layer.measure(name, kind, values).with_gradient(gradient)
+        for name, kind, values, gradient in zip(names, kinds, signal, gradients, strict=True)
     ]
     ends = [i for i, name in enumerate(names) if name not in names[i + 1 :]]  # behind the activation
     weights = [weight.detach() for weight in weights]
     by_kind = {
-        "weights": [_moments(weight)[1] for weight in weights],
+        "weights": [moments(weight)[1] for weight in weights],
         "activations": [layers[i].std for i in ends],
         "gradients": [layers[i].grad_std for i in ends],
     }
-    report = HealthReport(loss.item(), CLASSES, _moments(X)[1], layers)
+    report = HealthReport(loss.item(), CLASSES, moments(X)[1], layers)
     return Start(report, weights, [signal[i].detach() for i in ends], [gradients[i] for i in ends], by_kind)
 
 

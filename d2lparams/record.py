@@ -1,93 +1,277 @@
-"""What `track` saw: the record, its readers, its file."""
+"""What `track` saw: how it is kept, read, and written to a file. Nothing else knows what a record looks like inside."""
 
+import math
 import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
-QUANTITIES = {  # each is a norm over all entries of one parameter, after the update that it belongs to
+from ._files import write_whole
+from ._histograms import HISTOGRAM_BINS, Histogram
+
+QUANTITIES = {
     "weight_norm": "‖w‖",
     "grad_norm": "‖g‖, as the optimizer got it",
     "update_ratio": "‖Δw‖ / ‖w‖, from the measured change Δw",
     "distance": "‖w − w at the start‖",
 }
-BINS = 64
-ROWS, HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
+"""What is recorded of each parameter at a step: {name of the column: what it holds}.
+
+Each is a norm over all entries of the parameter, after the update that the step made.
+"""
+
+MOST_ROWS, MOST_HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
+
+Table = Any  # a pandas DataFrame: pandas is loaded when one is asked for
+Array = Any  # a numpy array
 
 
 class Record:
     """What `track` saw. Numbers stay on the net's device until they are read; every reader returns CPU data.
 
-    names: each parameter once, by its first name. aliases: {name: every name}, for those with more than one.
-    every, histogram_every: the intervals in steps, as they stand now. total_steps: how many steps the optimizers took.
-    note: why no gradient was split by use, if it could not be. Readers raise KeyError for a parameter, ValueError for a
-    quantity, that is not there. Met in notebook 5.
+    The arguments are attributes too, `every` and `histogram_every` as they stand now. So are `total_steps`, how many
+    steps the optimizers took; `source`, what the net was trained on; `note`, why no gradient was split by use, if it
+    could not be; and `errors`, {what could not be recorded: the step and the first error}. `track` fills a record by
+    `count_step` and the methods `add_...`; all others read it.
 
-    >>> Record(["0.weight"], {}, every=20, histogram_every=200)
-    Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was seen to be used twice
+    Args:
+        names: each parameter once, by its first name.
+        aliases: {name: every name}, for the parameters with more than one.
+        every: the interval between two rows, in optimizer steps.
+        histogram_every: the interval between two histograms, in optimizer steps; 0 for none.
+
+    Met in notebook 5.
+
+    Example:
+        >>> record = Record(["0.weight"], {}, every=20, histogram_every=200)
+        >>> record
+        Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was seen to be used twice
     """
 
-    def __init__(self, names, aliases, every, histogram_every):
+    def __init__(
+        self, names: Iterable[str], aliases: Mapping[str, list[str]], every: int, histogram_every: int
+    ) -> None:
         self.names, self.aliases = list(names), dict(aliases)
         self.every, self.histogram_every = every, histogram_every
         self.total_steps, self.source, self.note = 0, "", ""
-        self._rows = []  # (step, indices of the parameters, tensor (4, parameters))
-        self._uses = {}  # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
-        self._histograms = []  # (step, {(name, "weight" or "gradient"): (counts of BINS, largest |value|)})
+        self.errors: dict[str, str] = {}
+        self._rows: list[tuple[int, list[int], Tensor]] = []  # step, which of `names`, quantities x parameters
+        self._histograms: list[tuple[int, dict[tuple[str, str], Histogram]]] = []  # step, {(name, kind): histogram}
+        # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
+        self._uses: dict[tuple[str, tuple[str, ...]], list[tuple[int, Tensor, Tensor]]] = {}
 
-    def __repr__(self):
-        def count(number, thing):
-            return f"{number:,} {thing}" + "s" * (number != 1)
-
+    def __repr__(self) -> str:
         shared = ", ".join(self.shared)
-        return (
-            f"Record of {count(len(self.names), 'parameter')}: {count(len(self._rows), 'row')} of "
-            f"{count(self.total_steps, 'step')}, {self.every} apart; {count(len(self._histograms), 'histogram')}; "
-            + (f"gradient by use of {shared}" if shared else self.note or "no parameter was seen to be used twice")
-        )
+        parts = [
+            f"Record of {_count(len(self.names), 'parameter')}: {_count(len(self._rows), 'row')} of "
+            f"{_count(self.total_steps, 'step')}, {self.every} apart",
+            _count(len(self._histograms), "histogram"),
+            f"gradient by use of {shared}" if shared else self.note or "no parameter was seen to be used twice",
+        ]
+        if self.errors:
+            what, error = next(iter(self.errors.items()))
+            parts.append(f"{_count(len(self.errors), 'error')} while recording, see .errors: {what}, {error}")
+        return "; ".join(parts)
 
-    def label(self, name):
-        """Return how a figure names this parameter: with every place it has, if it is shared."""
+    def is_due(self, step: int, what: str = "row") -> bool:
+        """Return whether something is wanted for this step, by the intervals as they stand now.
+
+        Args:
+            step: the number of an optimizer step, the first is 0.
+            what: "row" or "histogram".
+
+        Returns:
+            Whether `step` is a multiple of `every`, or of `histogram_every`.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=20, histogram_every=200)
+            >>> record.is_due(40), record.is_due(40, "histogram")
+            (True, False)
+        """
+        every = self.histogram_every if what == "histogram" else self.every
+        return every > 0 and step % every == 0
+
+    def count_step(self) -> None:
+        """Count one step of an optimizer, recorded or not, in `total_steps`."""
+        self.total_steps += 1
+
+    def add_row(self, step: int, names: Sequence[str], norms: Tensor) -> None:
+        """Add what was measured at one step. Beyond 1,024 rows every other one is dropped and the interval doubles.
+
+        Args:
+            step: the number of the optimizer step; one that is not due is left out.
+            names: the parameters that have a gradient at this step.
+            norms: shape (4, parameters), on any device: a row for each of `QUANTITIES`, a column for each name.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> record.add_row(0, ["weight"], torch.tensor([[2.0], [1.0], [0.1], [0.2]]))
+            >>> record
+            Record of 1 parameter: 1 row of 0 steps, 1 apart; 0 histograms; no parameter was seen to be used twice
+        """
+        if not self.is_due(step):
+            return
+        place = {name: i for i, name in enumerate(self.names)}
+        self._rows.append((step, [place[name] for name in names], norms))
+        if len(self._rows) > MOST_ROWS:
+            self.every *= 2
+            self._rows = [row for row in self._rows if self.is_due(row[0])]
+            kept = {key: [entry for entry in entries if self.is_due(entry[0])] for key, entries in self._uses.items()}
+            self._uses = {key: entries for key, entries in kept.items() if entries}
+
+    def add_histograms(self, step: int, histograms: Mapping[tuple[str, str], Histogram]) -> None:
+        """Add the histograms of one step. Beyond 128 every other step's are dropped and the interval doubles.
+
+        Args:
+            step: the number of the optimizer step; one that is not due is left out.
+            histograms: {(name, kind): (counts, scale)}, kind "weight" or "gradient", with counts of 64 equal bins over
+                ±scale, shape (64,), and the largest finite |value|, shape ().
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
+            >>> record.add_histograms(0, {("weight", "weight"): (torch.ones(64), torch.tensor(0.5))})
+            >>> record
+            Record of 1 parameter: 0 rows of 0 steps, 1 apart; 1 histogram; no parameter was seen to be used twice
+        """
+        if not self.is_due(step, "histogram"):
+            return
+        self._histograms.append((step, dict(histograms)))
+        if len(self._histograms) > MOST_HISTOGRAMS:
+            self.histogram_every *= 2
+            self._histograms = [entry for entry in self._histograms if self.is_due(entry[0], "histogram")]
+
+    def add_uses(self, step: int, name: str, places: Sequence[str], gram: Tensor, error: Tensor) -> None:
+        """Add the gradients that the uses of one parameter had at one step, as their inner products.
+
+        Args:
+            step: the number of the optimizer step; one that is not due is left out.
+            name: the parameter.
+            places: the paths of the modules that used it.
+            gram: shape (places, places): the inner products of the uses' gradients.
+            error: shape (): ‖Σ uses − .grad‖ / ‖.grad‖.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
+            >>> record.add_uses(0, "weight", ["0", "1"], torch.ones(2, 2), torch.zeros(()))
+            >>> record.shared
+            ['weight']
+        """
+        if self.is_due(step):
+            self._uses.setdefault((name, tuple(places)), []).append((step, gram, error))
+
+    def add_error(self, what: str, error: Exception) -> None:
+        """Note what could not be recorded; of several errors about the same thing the first is kept, as text.
+
+        Args:
+            what: what could not be recorded, such as "the norms of '0.weight'".
+            error: the exception.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
+            >>> record.add_error("the norms of 'weight'", RuntimeError("no such norm"))
+            >>> record.errors
+            {"the norms of 'weight'": 'step 0: RuntimeError: no such norm'}
+        """
+        said = traceback.format_exception_only(type(error), error)[-1].strip()
+        self.errors.setdefault(what, f"step {self.total_steps}: {said}")
+
+    def label(self, name: str) -> str:
+        """Return how a figure names a parameter: with every place it has, if it is shared.
+
+        Args:
+            name: the parameter's first name.
+
+        Returns:
+            Its names, with " = " between them.
+
+        Example:
+            >>> Record(["0.weight"], {"0.weight": ["0.weight", "2.weight"]}, 20, 200).label("0.weight")
+            '0.weight = 2.weight'
+        """
         return " = ".join(self.aliases.get(name, [name]))
 
-    def frame(self):
-        """Return everything as one pandas table: a row per step and parameter, a column per quantity (`QUANTITIES`).
+    def frame(self) -> Table:
+        """Return everything as one pandas table: a row per step and parameter.
 
         A parameter without a gradient at a step (frozen, or not used) has no row there, so a NaN is a real one. Of two
         optimizers that step the same parameters, such as one that wraps another, the later one's numbers stand.
+
+        Returns:
+            A DataFrame with the columns "step", "parameter" and one for each of `QUANTITIES`.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> record.add_row(0, ["weight"], torch.tensor([[2.0], [1.0], [0.5], [1.0]]))
+            >>> record.frame()  # doctest: +SKIP
+               step parameter  weight_norm  grad_norm  update_ratio  distance
+            0     0    weight          2.0        1.0           0.5       1.0
         """
         import pandas as pd
 
         rows = [
             (step, self.names[i], *values)
-            for step, indices, numbers in self._rows
-            for i, values in zip(indices, numbers.T.tolist(), strict=True)
+            for step, indices, norms in self._rows
+            for i, values in zip(indices, norms.T.tolist(), strict=True)
         ]
         frame = pd.DataFrame(rows, columns=["step", "parameter", *QUANTITIES])
         return frame.drop_duplicates(["step", "parameter"], keep="last", ignore_index=True)
 
-    def table(self, quantity):
-        """Return one quantity as a pandas table: a row per step, a column per parameter."""
+    def table(self, quantity: str) -> Table:
+        """Return one quantity as a pandas table.
+
+        Args:
+            quantity: one of `QUANTITIES`.
+
+        Returns:
+            A DataFrame with a row per recorded step and a column per parameter.
+
+        Raises:
+            ValueError: If there is no such quantity.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> record.add_row(0, ["weight"], torch.tensor([[2.0], [1.0], [0.5], [1.0]]))
+            >>> record.table("grad_norm")  # doctest: +SKIP
+            parameter  weight
+            step
+            0             1.0
+        """
         if quantity not in QUANTITIES:
             raise ValueError(f"{quantity!r} is not recorded: choose one of {', '.join(QUANTITIES)}")
         wide = self.frame().pivot(index="step", columns="parameter", values=quantity)
         return wide[[name for name in self.names if name in wide]]
 
     @property
-    def shared(self):
+    def shared(self) -> list[str]:
         """The names of the parameters whose gradient was split by use."""
         return list(dict.fromkeys(name for name, _ in self._uses))
 
-    def uses(self, name):
-        """Return a pandas table of the gradient of each use of the parameter `name`: a row per recorded step.
+    def uses(self, name: str) -> Table:
+        """Return a pandas table of the gradient of each use of a parameter: a row per recorded step.
 
-        Columns: (norm, place) for ‖g‖ of each use; (sum, norm) for that of their sum; (share, place) for the part of
-        the sum that points along the sum, shares add up to 1; (cosine, "a, b") for each two places; (check, error) for
-        ‖Σ uses − .grad‖ / ‖.grad‖ as backward left it, which is rounding unless a gradient came from outside `forward`
-        (a penalty in the loss).
-        Raises KeyError if the gradient of `name` was not split.
+        Args:
+            name: the parameter's first name.
+
+        Returns:
+            A DataFrame with the columns (norm, place) for ‖g‖ of each use; (sum, norm) for that of their sum;
+            (share, place) for the part of the sum that points along the sum, shares add up to 1; (cosine, "a, b") for
+            each two places; (check, error) for ‖Σ uses − .grad‖ / ‖.grad‖ as backward left it, which is rounding
+            unless a gradient came from outside `forward` (a penalty in the loss).
+
+        Raises:
+            KeyError: If the gradient of `name` was not split.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> record.add_uses(0, "weight", ["0", "1"], torch.tensor([[9.0, 0.0], [0.0, 16.0]]), torch.zeros(()))
+            >>> record.uses("weight")[["norm", "sum"]]  # doctest: +SKIP
+                 norm        sum
+                    0    1  norm
+            step
+            0     3.0  4.0   5.0
         """
         import pandas as pd
 
@@ -96,7 +280,7 @@ class Record:
             raise KeyError(f"no gradient by use of {name!r}: {reason}; split by use: {self.shared or 'nothing'}")
         tables = []
         for (owner, places), entries in self._uses.items():
-            if owner != name or not entries:
+            if owner != name:
                 continue
             gram = torch.stack([g for _, g, _ in entries]).double().cpu()
             norm = gram.diagonal(dim1=1, dim2=2).sqrt()
@@ -112,66 +296,102 @@ class Record:
             tables.append(pd.DataFrame({key: value.numpy() for key, value in columns.items()}, index=index))
         return pd.concat(tables).sort_index()
 
-    def histograms(self, name, kind="weight"):
-        """Return (steps, edges, counts) of a parameter's values or gradients over time.
+    def histograms(self, name: str, kind: str = "weight") -> tuple[Array, Array, Array]:
+        """Return the histograms of a parameter's values or gradients over time, as numpy arrays.
 
-        kind: "weight" or "gradient". steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest
-        finite entry of that step. counts: (n, 64); NaN and inf are in no bin, so a smaller sum tells.
+        Args:
+            name: the parameter's first name.
+            kind: "weight" or "gradient".
+
+        Returns:
+            (steps, edges, counts). steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest finite
+            entry of that step. counts: (n, 64); NaN and inf are in no bin, so a smaller sum tells.
+
+        Raises:
+            KeyError: If there is no such histogram.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
+            >>> record.add_histograms(0, {("weight", "weight"): (torch.ones(64), torch.tensor(0.5))})
+            >>> steps, edges, counts = record.histograms("weight")  # doctest: +SKIP
+            >>> steps.tolist(), edges[0, -1].item(), counts.sum().item()  # doctest: +SKIP
+            ([0], 0.5, 64.0)
         """
         found = {step: (step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry}
         if not found:
-            raise KeyError(f"no {kind} histogram of {name!r}; recorded: {', '.join(self.names)}")
+            errors = f"; errors: {self.errors}" if self.errors else ""
+            raise KeyError(f"no {kind} histogram of {name!r}; recorded: {', '.join(self.names)}{errors}")
         steps, counts, scale = zip(*found.values(), strict=True)
-        edges = torch.linspace(-1, 1, BINS + 1) * torch.stack(scale).cpu()[:, None]
+        edges = torch.linspace(-1, 1, HISTOGRAM_BINS + 1) * torch.stack(scale).cpu()[:, None]
         return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
 
-    def first_nonfinite(self):
-        """Return (step, name, quantity) of the first NaN or inf in a weight or gradient norm, or None."""
-        for step, indices, numbers in self._rows:
-            for i, values in zip(indices, numbers.T.tolist(), strict=True):
-                for quantity, value in zip(QUANTITIES, values, strict=True):
-                    if quantity in ("weight_norm", "grad_norm") and value - value != 0:
+    def first_nonfinite(self) -> tuple[int, str, str] | None:
+        """Return where the first NaN or inf in a weight or gradient norm was seen.
+
+        Returns:
+            (step, name, quantity), or None if all are finite.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> record.add_row(7, ["weight"], torch.tensor([[2.0], [torch.inf], [0.5], [1.0]]))
+            >>> record.first_nonfinite()
+            (7, 'weight', 'grad_norm')
+        """
+        for step, indices, norms in self._rows:
+            for i, pair in zip(indices, norms[:2].T.tolist(), strict=True):
+                for quantity, value in zip(("weight_norm", "grad_norm"), pair, strict=True):
+                    if not math.isfinite(value):
                         return step, self.names[i], quantity
         return None
 
-    def save(self, path):
-        """Write the record to one file, whole or not at all. `Record.load(path)` reads it without running any code."""
-        path = Path(path)
-        state = {key: value for key, value in vars(self).items() if key != "_uses"}
-        state["_uses"] = [[name, list(places), entries] for (name, places), entries in self._uses.items()]
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save(state, file)
-            os.replace(part, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(part)
-            raise
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record to one file, whole or not at all.
+
+        Args:
+            path: the file; one that is there already is replaced.
+
+        Example:
+            >>> import tempfile
+            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     record.save(f"{folder}/record.pt")
+            ...     Record.load(f"{folder}/record.pt").names
+            ['weight']
+        """
+        state = vars(self) | {"_uses": [[name, list(places), found] for (name, places), found in self._uses.items()]}
+        write_whole(path, lambda file: torch.save(state, file))
 
     @classmethod
-    def load(cls, path):
-        """Read what `save` wrote, onto the CPU. Raises ValueError if the file is something else."""
+    def load(cls, path: str | os.PathLike[str]) -> "Record":
+        """Read what `save` wrote, onto the CPU, without running any code from the file.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The record.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is something else, or cut short.
+
+        Example:
+            >>> Record.load(__file__)  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            ValueError: ... is not a record that Record.save wrote, or it is cut short: ...
+        """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             record = cls(state["names"], state["aliases"], state["every"], state["histogram_every"])
             state["_uses"] = {(name, tuple(places)): entries for name, places, entries in state["_uses"]}
+            vars(record).update((key, state[key]) for key in vars(record) if key in state)
         except FileNotFoundError:
             raise
         except Exception as error:
             raise ValueError(f"{path} is not a record that Record.save wrote, or it is cut short: {error}") from error
-        vars(record).update(state)
         return record
 
 
-def _thin(record):
-    """Keep the record bounded: drop every other row, or histogram, and double the interval."""
-    if len(record._rows) > ROWS:
-        record.every *= 2
-        record._rows = [row for row in record._rows if row[0] % record.every == 0]
-        for key, entries in record._uses.items():
-            record._uses[key] = [entry for entry in entries if entry[0] % record.every == 0]
-        record._uses = {key: entries for key, entries in record._uses.items() if entries}
-    if len(record._histograms) > HISTOGRAMS:
-        record.histogram_every *= 2
-        record._histograms = [entry for entry in record._histograms if entry[0] % record.histogram_every == 0]
+def _count(number: int, thing: str) -> str:
+    """Return such as "1 row" or "1,024 rows"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

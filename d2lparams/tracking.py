@@ -1,59 +1,90 @@
 """Watch the parameters of a net while any loop trains it."""
 
 import warnings
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
 
 import torch
-from torch import nn
-from torch.linalg import vector_norm
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizer
+from torch.utils.hooks import RemovableHandle
 
-from .record import BINS, Record, _thin
-from .uses import Uses
+from . import _torch
+from ._histograms import Histogram, histogram
+from ._splits import Split
+from .record import Record
+from .uses import Uses, lacking
 
-PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
+MOST_PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
 
 
 @contextmanager
-def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = ""):
+def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = "") -> Generator[Record, None, None]:
     """Record weights, gradients and updates of `net` while any loop in the `with` block trains it.
 
-    net: any module with parameters. every, histograms: intervals in optimizer steps, the second a multiple of the
-    first, or 0 for no histograms. Step 0 is the first. At the defaults the shared MLP of notebook 5 trains about 2%
-    slower; memory is two copies of the parameters, at recorded steps one more of a shared one for each use (16 at most
-    at one place), and a bounded record: past 1,024 rows the interval doubles and every other row is dropped. source:
-    what the net is trained on, for the titles of figures.
+    The record holds four norms of each parameter (`d2lparams.record.QUANTITIES`), and for a parameter that is used more
+    than once the gradient of each use. The loop is any that calls `net(...)` and the `step` of a torch optimizer.
 
-    Yields a `Record`, which can be read at any time. It holds four norms of each parameter (`QUANTITIES`), and for a
-    parameter that is used more than once the gradient of each use. The loop is any that calls `net(...)` and the
-    `step` of a torch optimizer. Nothing about the training changes, to the last bit; one exception is rounding where a
-    backward pass sums several uses under autocast, or several runs of one RNN. When the block ends, also by an
-    exception, every hook is gone. On a GPU no step waits for a number. NaN and inf are recorded as they come.
-    Uses are split for whatever function takes the parameter; a compiled or scripted net runs as one piece, so there
-    only the totals are recorded, as for what torch.func transforms.
+    Nothing about the training changes, to the last bit; one exception is rounding where a backward pass sums several
+    uses under autocast, or several runs of one RNN. When the block ends, also by an exception, every hook is gone. An
+    error while recording ends no training: a warning tells the first, and `record.errors` all that is missing.
 
-    Raises ValueError if `net` has no parameters, or a lazy layer that has not seen its first batch. Warns if the
-    block ends and no optimizer took a step. Source: torch's global module and optimizer hooks; the update:data ratio
-    is Karpathy's. Met in notebook 5.
+    On a GPU no step waits for a number. NaN and inf are recorded as they come. Uses are split for whatever function
+    takes the parameter; a compiled or scripted net runs as one piece, so there only the totals are recorded, as for
+    what torch.func transforms. It warns if the block ends and no optimizer took a step.
 
-    >>> net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    >>> with track(net) as record:
-    ...     for _ in range(40):
-    ...         optimizer.zero_grad()
-    ...         net(torch.ones(1, 2)).square().mean().backward()
-    ...         optimizer.step()
-    >>> record
-    Record of 4 parameters: 2 rows of 40 steps, 20 apart; 1 histogram; no parameter was seen to be used twice
+    At the defaults the shared MLP of notebook 5 trains about 2% slower; memory is two copies of the parameters, at
+    recorded steps one more of a shared one for each use (16 at most at one place), and a bounded record: past 1,024
+    rows the interval doubles and every other row is dropped.
+
+    Args:
+        net: any module with parameters.
+        every: the interval between two rows, in optimizer steps. Step 0 is the first.
+        histograms: the interval between two histograms, in optimizer steps, a multiple of `every`; 0 for none.
+        source: what the net is trained on, for the titles of figures.
+
+    Yields:
+        Record: what was seen so far, which can be read at any time.
+
+    Raises:
+        ValueError: If `net` has no parameters, or a lazy layer that has not seen its first batch, or if an interval is
+            no number of steps.
+
+    Source: torch's global module and optimizer hooks; the update:data ratio is Karpathy's. Met in notebook 5.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> with track(net) as record:
+        ...     for _ in range(40):
+        ...         optimizer.zero_grad()
+        ...         net(torch.ones(1, 2)).square().mean().backward()
+        ...         optimizer.step()
+        >>> record
+        Record of 4 parameters: 2 rows of 40 steps, 20 apart; 1 histogram; no parameter was seen to be used twice
     """
-    tracker = _Tracker(net, every, histograms)
-    tracker.record.source = source
-    tracker.start()
+    if every < 1 or histograms < 0:
+        raise ValueError(f"intervals are steps: every={every} must be 1 or more, histograms={histograms} 0 or more")
+    names = _torch.parameter_names(net)
+    if not names:
+        raise ValueError(f"this {type(net).__name__} has no parameters, so there is nothing to track")
+    _torch.check_not_lazy(its_names[0] for p, its_names in names.items() if is_lazy(p))
+    aliases = {its_names[0]: its_names for its_names in names.values() if len(its_names) > 1}
+    record = Record([its_names[0] for its_names in names.values()], aliases, every, histograms)
+    record.source = source
+    tracker = _Tracker(net, record)
     try:
-        yield tracker.record
+        tracker.start()
+        yield record
     finally:
         tracker.stop()
-    if not tracker.record.total_steps:
+    if tracker.untold:
+        warnings.warn(tracker.untold, RuntimeWarning, stacklevel=3)
+    elif not record.total_steps and not record.errors:
         warnings.warn(
             "no optimizer took a step on this net while it was tracked, so nothing was recorded: "
             "train it inside the `with` block, with a torch.optim optimizer over net.parameters()",
@@ -61,205 +92,197 @@ def track(net: nn.Module, every: int = 20, histograms: int = 200, source: str = 
         )
 
 
+class _Step(NamedTuple):
+    """A step of an optimizer that has begun.
+
+    Attributes:
+        number: counted from 0.
+        before: {parameter: its value before}, empty if the step is not recorded.
+    """
+
+    number: int
+    before: dict[Tensor, Tensor]
+
+
 class _Tracker:
-    """The hooks behind `track`: optimizer steps for the norms, `Uses` for the split."""
+    """The hooks behind `track`: optimizer steps for the norms, `Uses` for the split. No error leaves them.
 
-    def __init__(self, net, every, histograms):
-        if every < 1 or histograms < 0:
-            raise ValueError(f"intervals are steps: every={every} must be 1 or more, histograms={histograms} 0 or more")
-        names = {}  # Parameter -> its names; a Parameter is hashed by identity
-        for name, p in net.named_parameters(remove_duplicate=False):
-            names.setdefault(p, []).append(name)
-        if not names:
-            raise ValueError(f"this {type(net).__name__} has no parameters, so there is nothing to track")
-        if lazy := [all_[0] for p, all_ in names.items() if nn.parameter.is_lazy(p)]:
-            raise ValueError(
-                f"{', '.join(lazy)} have no shape yet: run one batch through the net first, net(X), then track it"
-            )
-        self.index = {p: i for i, p in enumerate(names)}
-        aliases = {all_[0]: all_ for all_ in names.values() if len(all_) > 1}
-        self.record = Record([all_[0] for all_ in names.values()], aliases, every, histograms)
-        self.steps = {}  # Parameter -> how many steps of optimizers it has had
-        self.uses = None if _runs_as_one_piece(net) else Uses(net, self._used, PLACES)
-        self.record.note = "uses not split, since " + (
-            "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func"
-            if self.uses
-            else "a part of the net is compiled or scripted"
-        )
-        self.first = {p: p.detach().clone() for p in names}
-        self.before = {}  # optimizer -> [(step, {Parameter: its value before, if due})]: a step may call another
-        self.splits = {}  # Parameter -> _Split, since the last step
-        self.hooks = []
+    Args:
+        net: the net that is watched.
+        record: what it adds to.
+    """
 
-    def start(self):
-        self.hooks = [
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
-        ]
-        if self.uses:
+    def __init__(self, net: nn.Module, record: Record) -> None:
+        self.net, self.record = net, record
+        self.names = {p: names[0] for p, names in _torch.parameter_names(net).items()}
+        self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
+        self.steps: dict[Tensor, int] = {}  # parameter -> how many steps of optimizers it has had
+        self.begun: dict[Optimizer, list[_Step]] = {}  # a step may call another
+        self.first: dict[Tensor, Tensor] = {}  # parameter -> its value at the start
+        self.splits: dict[Tensor, Split] = {}  # parameter -> the gradients of its uses since the last step
+        self.uses: Uses | None = None
+        self.hooks: list[RemovableHandle] = []
+
+    # ---- start and stop
+
+    def start(self) -> None:
+        for p, name in self.names.items():
+            with self._noting(f"the norms of {name!r}"):
+                self.first[p] = p.detach().clone()
+        with self._noting("the gradients by use"):
+            self._start_uses()
+        with self._noting("the steps"):
+            before, after = self._noting("a step")(self._before_step), self._noting("a step")(self._after_step)
+            self.hooks.append(torch_optimizer.register_optimizer_step_pre_hook(before))
+            self.hooks.append(torch_optimizer.register_optimizer_step_post_hook(after))
+
+    def _start_uses(self) -> None:
+        if any(isinstance(m, torch.jit.ScriptModule) or _torch.is_compiled(m) for m in self.net.modules()):
+            self._not_split("a part of the net is compiled or scripted")
+        elif name := lacking(self.net) or _torch.lacking_for_backward():
+            self._not_split(f"torch {torch.__version__} has no {name}")
+            self._warn(self.record.note)
+        else:
+            self._not_split("no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func")
+            self.uses = Uses(self.net, self._used, self._cannot_follow, MOST_PLACES)
             self.uses.start()
 
-    def stop(self):
+    def stop(self) -> None:
         for hook in self.hooks:
-            hook.remove()
-        if self.uses:
-            self.uses.stop()
-        self._forget_splits([*self.splits])
-        self.first = self.before = None
+            with self._noting("the end"):
+                hook.remove()
+        with self._noting("the end"):
+            if self.uses:
+                self.uses.stop()
+            self._forget_splits([*self.splits])
+        self.first, self.begun = {}, {}
 
-    def _mine(self, optimizer):
-        return {p: None for group in optimizer.param_groups for p in group["params"] if p in self.index}
+    # ---- errors
 
-    def _due(self, step):
-        return step % self.record.every == 0
+    @contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        """Note an error of ours on the record; from a hook it would end the training."""
+        try:
+            yield
+        except Exception as error:
+            self._note(what, error)
 
-    def _before_step(self, optimizer, args, kwargs):
-        if mine := self._mine(optimizer):
-            step = max(self.steps.get(p, 0) for p in mine)  # it goes on where another one ended
-            begun = self.before.setdefault(optimizer, [])
-            begun.append((step, {p: p.detach().clone() for p in mine if self._due(step)}))
-            del begun[:-4]  # a step that raises an error never ends
+    def _note(self, what: str, error: Exception) -> None:
+        first = not self.record.errors
+        self.record.add_error(what, error)
+        if first:
+            self._warn(
+                f"{what} could not be recorded: {self.record.errors[what]}. The training goes on, and so does the "
+                "record of all else; record.errors holds what is missing"
+            )
+
+    def _warn(self, message: str) -> None:
+        try:
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        except Warning:
+            self.untold = message
+
+    # ---- what torch calls before and after a step of any optimizer
+
+    def _before_step(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        mine = self._mine(optimizer)
+        if not mine:
+            return
+        step = _Step(max(self.steps.get(p, 0) for p in mine), {})  # it goes on where another optimizer ended
+        begun = self.begun.setdefault(optimizer, [])
+        begun.append(step)
+        del begun[:-4]  # a step that raises an error never ends
+        if self.record.is_due(step.number):
+            for p in mine:
+                with self._noting(f"the norms of {self.names[p]!r}"):
+                    step.before[p] = p.detach().clone()
 
     @torch.no_grad()
-    def _after_step(self, optimizer, args, kwargs):
-        if optimizer not in self.before:
+    def _after_step(self, optimizer: Optimizer, args: object, kwargs: object) -> None:
+        if optimizer not in self.begun:
             return
-        record = self.record
-        step, before = self.before[optimizer].pop()
-        if not self.before[optimizer]:
-            del self.before[optimizer]
-        mine = [p for p in before if p.grad is not None] if self._due(step) else []
-        if mine:
-            norms = torch.stack([self._norms(p, before[p]).to(mine[0].device) for p in mine], 1)
-            record._rows.append((step, [self.index[p] for p in mine], norms))
-            if record.histogram_every and step % record.histogram_every == 0:
-                histograms = {}
-                for p in mine:
-                    name = record.names[self.index[p]]
-                    histograms[name, "weight"] = _histogram(p.detach())
-                    histograms[name, "gradient"] = _histogram(_dense(p.grad))
-                record._histograms.append((step, histograms))
-            for p in mine:
-                if p in self.splits and (entry := self.splits[p].entry()):
-                    places, gram, error = entry
-                    record._uses.setdefault((record.names[self.index[p]], places), []).append((step, gram, error))
-            _thin(record)
-        now = dict.fromkeys(self._mine(optimizer), step + 1)
-        record.total_steps += any(self.steps.get(p) != step + 1 for p in now)  # of a step within a step, one
-        self.steps |= now
-        self._forget_splits(self._mine(optimizer))
+        step = self.begun[optimizer].pop()
+        if not self.begun[optimizer]:
+            del self.begun[optimizer]
+        if self.record.is_due(step.number):
+            self._record(step)
+        mine = self._mine(optimizer)
+        if any(self.steps.get(p) != step.number + 1 for p in mine):  # of a step within a step, one counts
+            self.record.count_step()
+        self.steps |= dict.fromkeys(mine, step.number + 1)
+        self._forget_splits(mine)
         if self.uses:
-            (self.uses.start if any(map(self._due, set(self.steps.values()))) else self.uses.stop)()
+            if any(self.record.is_due(number) for number in set(self.steps.values())):
+                self.uses.start()
+            else:
+                self.uses.stop()
 
-    def _norms(self, p, spare):
+    def _mine(self, optimizer: Optimizer) -> list[Tensor]:
+        """Return the parameters of the net that an optimizer steps, each once."""
+        return list(dict.fromkeys(p for group in optimizer.param_groups for p in group["params"] if p in self.names))
+
+    # ---- what is recorded of a step
+
+    def _record(self, step: _Step) -> None:
+        """Add a step to the record; what fails is left out."""
+        gradients = {p: p.grad for p in step.before if p.grad is not None}
+        norms: dict[str, Tensor] = {}
+        for p, gradient in gradients.items():
+            with self._noting(f"the norms of {self.names[p]!r}"):
+                norms[self.names[p]] = self._norms(p, gradient, step.before[p])
+        if norms:
+            with self._noting("the norms"):
+                device = next(iter(norms.values())).device
+                columns = [column.to(device) for column in norms.values()]
+                self.record.add_row(step.number, list(norms), torch.stack(columns, 1))
+        for p in gradients:
+            with self._noting(f"the gradient of {self.names[p]!r} by use"):
+                if p in self.splits and (entry := self.splits[p].entry()):
+                    self.record.add_uses(step.number, self.names[p], *entry)
+        if gradients and self.record.is_due(step.number, "histogram"):
+            self._record_histograms(step.number, gradients)
+
+    def _record_histograms(self, number: int, gradients: dict[Tensor, Tensor]) -> None:
+        found: dict[tuple[str, str], Histogram] = {}
+        for p, gradient in gradients.items():
+            for kind, values in (("weight", p), ("gradient", gradient)):
+                with self._noting(f"the {kind} histogram of {self.names[p]!r}"):
+                    found[self.names[p], kind] = _histogram(values)
+        if found:
+            with self._noting("the histograms"):
+                self.record.add_histograms(number, found)
+
+    def _norms(self, p: Tensor, gradient: Tensor, spare: Tensor) -> Tensor:
         """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device; spare: its value before."""
         now = p.detach()
         self.first[p] = self.first[p].to(now)  # the net may have moved to another device
-        weight = _norm(now)
-        update = _norm(torch.sub(now, spare, out=spare))
-        distance = _norm(torch.sub(now, self.first[p], out=spare))
-        return torch.stack([weight, _norm(_dense(p.grad)), update / weight, distance]).float()
+        weight = _torch.norm(now)
+        update = _torch.norm(torch.sub(now, spare, out=spare))
+        distance = _torch.norm(torch.sub(now, self.first[p], out=spare))
+        return torch.stack([weight, _torch.norm(_torch.dense(gradient)), update / weight, distance]).float()
 
-    def _used(self, p, place, view):
+    # ---- uses
+
+    def _used(self, p: Tensor, place: str, view: Tensor) -> None:
         self.record.note = ""
-        self.splits.setdefault(p, _Split(p)).used(place, view)
+        if p not in self.splits:
+            self.splits[p] = Split(p, partial(self._note, f"the gradient of {self.names[p]!r} by use"))
+        self.splits[p].used(place, view)
 
-    def _forget_splits(self, parameters):
+    def _cannot_follow(self, error: Exception) -> None:
+        self._not_split("following the uses ended with an error, see .errors")
+        self._note("the gradients by use", error)
+        self._forget_splits([*self.splits])
+
+    def _not_split(self, reason: str) -> None:
+        self.record.note = f"uses not split, since {reason}"
+
+    def _forget_splits(self, parameters: Iterable[Tensor]) -> None:
         for p in parameters:
             if p in self.splits:
                 self.splits.pop(p).close()
 
 
-class _Split:
-    """The gradients of the uses of one parameter since the last step, over as many backward passes as it took."""
-
-    def __init__(self, p):
-        self.p, self.gradients, self.hook = p, {}, None
-        self.base, self.total = None, None  # .grad before the first pass, if it was not zeroed; what was added since
-        self.grad, self.version = None, None  # .grad, and its version, as the last pass left it
-        self.passes = {}  # a backward pass that is under way, by autograd's number -> {place: gradient that arrived}
-
-    def used(self, place, view):
-        self.gradients.setdefault(place, None)
-        view.register_hook(lambda gradient: self._use_arrived(place, gradient))
-        if len(self.gradients) == 2 and not self.hook:
-            self.hook = self.p.register_post_accumulate_grad_hook(self._sum_arrived)
-
-    def close(self):
-        if self.hook:
-            self.hook.remove()
-        self.hook = self.grad = None
-
-    def _use_arrived(self, place, gradient):
-        if not self.hook:
-            return
-        number, grad = torch._C._current_graph_task_id(), self.p.grad
-        if number not in self.passes:
-            if grad is None or grad is not self.grad or grad._version != self.version:
-                # zeroed or changed: what arrived before is no part of it any more, and if it is, the check tells
-                new = self.total is None and grad is not None
-                self.gradients, self.base = dict.fromkeys(self.gradients), _dense(grad).clone() if new else None
-            self.passes[number] = {}
-            # when the pass ends, forget what never reached .grad, as by autograd.grad
-            torch.autograd.Variable._execution_engine.queue_callback(lambda: self.passes.pop(number, None))
-        arrived = self.passes[number]
-        arrived[place] = _sum(arrived.get(place), _dense(gradient).clone())
-
-    def _sum_arrived(self, p):
-        """Take over what arrived in this pass. One that reached no .grad, by autograd.grad, is never taken over."""
-        if p.grad is None:  # a hook before this one has used it up
-            return
-        for place, gradient in self.passes.pop(torch._C._current_graph_task_id(), {}).items():
-            self.gradients[place] = _sum(self.gradients[place], gradient)
-        self.total = _dense(p.grad).clone() if self.base is None else _dense(p.grad) - self.base
-        self.grad, self.version = p.grad, p.grad._version
-
-    def entry(self):
-        """Return (places, their Gram matrix, relative error of their sum), or None if fewer than two were used."""
-        found = {place: gradient for place, gradient in self.gradients.items() if gradient is not None}
-        if len(found) < 2 or self.total is None:
-            return None
-        flat = torch.stack([_real(gradient).flatten() for gradient in found.values()])
-        flat = flat if flat.dtype == torch.float64 else flat.float()
-        total = _real(self.total).flatten().to(flat.dtype)
-        return tuple(found), (flat @ flat.T).float(), (_norm(flat.sum(0) - total) / _norm(total)).float()
-
-
-def _runs_as_one_piece(net):
-    """Whether some part of `net` is compiled or scripted, so that the functions it calls cannot be seen."""
-    return any(
-        isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod") or module._compiled_call_impl
-        for module in net.modules()
-    )
-
-
-def _norm(tensor):
-    low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
-    return vector_norm(tensor, dtype=torch.float32 if low else None)
-
-
-def _dense(gradient):
-    return gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
-
-
-def _real(tensor):
-    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-
-
-def _sum(a, b):
-    return b if a is None else a + b
-
-
-def _histogram(tensor):
-    """Return (counts of BINS equal bins over ±scale, scale), the largest finite |value|; no device waits for it."""
-    values = _real(tensor).flatten().float()
-    if not len(values):
-        return torch.zeros(BINS, dtype=torch.long, device=tensor.device), values.new_zeros(())
-    nowhere = values - values  # 0, or NaN where a value is NaN or inf
-    values = values.nan_to_num(0, 0, 0)
-    scale = values.abs().amax()
-    values.mul_(BINS / 2 / scale.clamp_min(1e-30)).add_(BINS / 2).clamp_(0, BINS - 1).add_(nowhere)
-    bins = values.nan_to_num_(BINS).long()  # one bin more, for what belongs to none
-    one = torch.ones((), dtype=torch.long, device=tensor.device)
-    counts = torch.zeros(BINS + 1, dtype=torch.long, device=tensor.device)
-    return counts.scatter_add_(0, bins, one.expand_as(bins))[:BINS], scale
+def _histogram(values: Tensor) -> Histogram:
+    """Return the histogram of a parameter or its gradient, of real and imaginary parts alike."""
+    return histogram(_torch.real(_torch.dense(values)))

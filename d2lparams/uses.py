@@ -10,11 +10,17 @@ import math
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as _module
-from torch.overrides import TorchFunctionMode, _get_current_function_mode
+from torch.nn.modules import module as torch_module
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from . import _torch
 
 # Methods that act on the Parameter object itself, which a view cannot stand in for; and so do most attributes.
 _ON_ITSELF = {"register_hook", "register_post_accumulate_grad_hook", "requires_grad_", "retain_grad"}
@@ -23,175 +29,275 @@ _VIEWS = {getattr(Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "real
 # In eval mode, without gradients, these run a kernel of their own, whose numbers differ, unless a mode is on.
 _FAST = nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention
 
+_Use = tuple[Tensor, Tensor]  # a parameter, and the view that was handed out in its place
+
+
+def lacking(net: nn.Module) -> str:
+    """Return what this torch lacks to split the gradients of a net by use.
+
+    Args:
+        net: any module.
+
+    Returns:
+        The first private name of torch's that is missing; "" if all are there.
+
+    Example:
+        >>> lacking(nn.Linear(4, 8))
+        ''
+    """
+    name = _torch.lacking_for_views()
+    if not name and any(isinstance(module, _FAST) for module in net.modules()):
+        name = _torch.lacking_for_pauses()
+    return name
+
 
 class Uses(TorchFunctionMode):
-    """Calls `seen(parameter, place, view)` at each use of a parameter of `net` while `net` runs forward.
+    """Tells of each use of a parameter of a net while the net runs forward.
 
-    It watches between `start()` and `stop()`, through hooks that torch keeps for all modules, so `net` holds nothing
-    of it. `place` is the path of the innermost module that was running: for a module with several paths, the k-th
-    call in a forward pass goes by the k-th path. A second use at the same place is "path #2", and so on up to `most`;
-    the net's own forward is "forward". Passes without gradients are not watched, nor what torch.func transforms.
+    It watches between `start()` and `stop()`, through hooks that torch keeps for all modules, so the net holds nothing
+    of it. The place of a use is the path of the innermost module that was running: for a module with several paths,
+    the k-th call in a forward pass goes by the k-th path. A second use at the same place is "path #2", and so on; the
+    net's own forward is "forward". Passes without gradients are not watched, nor what torch.func transforms.
+
+    An error of its own, or of `seen`, never reaches the net: it ends the watch.
+
+    Args:
+        net: any module.
+        seen: called as `seen(parameter, place, view)` at each use, with the view that was handed out.
+        failed: called with the error that ended the watch.
+        most: how many uses at one place are told apart.
     """
 
-    def __init__(self, net: nn.Module, seen, most=math.inf):
+    def __init__(
+        self,
+        net: nn.Module,
+        seen: Callable[[Tensor, str, Tensor], object],
+        failed: Callable[[Exception], object],
+        most: float = math.inf,
+    ) -> None:
         super().__init__()
-        self.net, self.seen, self.most = net, seen, most
-        self.parameters = {id(p): p for p in net.parameters()}
-        self.paths = {}
+        self.net, self.seen, self.failed, self.most = net, seen, failed, most
+        self.parameters: dict[int, Tensor] = {id(p): p for p in net.parameters()}
+        self.paths: dict[int, list[str]] = {}
         for path, module in net.named_modules(remove_duplicate=False):
             self.paths.setdefault(id(module), []).append(path or "forward")
-        self._hooks, self._running = [], []  # _running: the places of the modules being run, outermost first
-        self._frame, self._stopping = None, False  # the outermost one's call; to be stopped when that ends
+        self._works = True  # until the first error
+        self._hooks: list[RemovableHandle] = []
+        self._running: list[str] = []  # the places of the modules being run, outermost first
+        self._frame: FrameType | None = None  # the outermost one's call
+        self._thread = 0  # and the thread it runs in
+        self._stopping = False  # to be stopped when it ends
+        self._on = False  # whether this mode is one of torch's modes
         self._paused = 0  # how many modules were running when the mode was left, for one of them
 
-    def start(self):
-        if self._running:  # perhaps interrupted from the keyboard, and torch calls no hook then
+    def start(self) -> None:
+        """Watch the passes that begin from now on."""
+        if self._running or not self._works:  # perhaps interrupted from the keyboard, and torch calls no hook then
             self.stop()
         self._stopping = False
-        if not self._hooks:
-            self._hooks = [
-                _module.register_module_forward_pre_hook(self._enter),
-                _module.register_module_forward_hook(self._leave, always_call=True),
-            ]
+        if self._works and not self._hooks:
+            self._carefully(self._register)
 
-    def stop(self):
+    def stop(self) -> None:
+        """Watch no more, from the end of the pass on that is under way."""
         self._stopping = self._in_forward()
-        if self._stopping:
-            return
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
-        if self._running:
-            if not self._paused:
-                self.__exit__(None, None, None)
-            self._running, self._paused, self._frame = [], 0, None
+        if not self._stopping:
+            self._carefully(self._remove)
 
-    def _in_forward(self):
+    def _register(self) -> None:
+        self._hooks.append(torch_module.register_module_forward_pre_hook(self._before))
+        self._hooks.append(torch_module.register_module_forward_hook(self._after, always_call=True))
+
+    def _remove(self) -> None:
+        self._running, self._paused, self._frame = [], 0, None
+        self._switch(False)
+        while self._hooks:
+            self._hooks.pop().remove()
+
+    def _in_forward(self) -> bool:
         """Whether a watched pass is under way, in this thread or in another one."""
         frame = sys._current_frames().get(self._thread) if self._running else None
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None
 
-    def _enter(self, module, args):
+    def _carefully(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Return `function(*args)`, or None after an error, which ends the watch and nothing else."""
+        try:
+            return function(*args)
+        except Exception as error:
+            self._works = False
+            self.failed(error)
+            return None
+
+    # ---- what torch calls; whatever fails within, `_running` stays in step, and the mode is left when the pass ends
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if not self._running:
-            if module is not self.net or not torch.is_grad_enabled():
+            if module is not self.net or not torch.is_grad_enabled() or not self._works:
                 return
-            self._frame = sys._getframe(1)
-            self._thread = threading.get_ident()
-            self._calls, self._counts = Counter(), Counter()
-            self.__enter__()
+            self._frame, self._thread = sys._getframe(1), threading.get_ident()
         elif threading.get_ident() != self._thread:  # somebody else's net, such as an interactive figure's
             return
-        paths = self.paths.get(id(module), self._running[-1:])
-        self._running.append(paths[min(self._calls[id(module)], len(paths) - 1)])
-        self._calls[id(module)] += 1
-        if isinstance(module, _FAST) and _get_current_function_mode() is self:
-            by_keyword = sys._getframe(1).f_locals.get("kwargs", {})  # which torch hands to no hook for all modules
-            if _cannot_learn(module, (*args, *by_keyword.values())):
-                self._paused = len(self._running)
-                self.__exit__(None, None, None)
+        self._running.append("")
+        if self._works:
+            self._carefully(self._enter, module, args, sys._getframe(1))
 
-    def _leave(self, module, args, output):
-        if self._running and threading.get_ident() == self._thread:
-            if self._paused == len(self._running):
-                self._paused = 0
-                self.__enter__()
-            self._running.pop()
-            if not self._running:
-                self._frame = None
-                self.__exit__(None, None, None)
-                if self._stopping:
-                    self.stop()
+    def _after(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
+        if not self._running or threading.get_ident() != self._thread:
+            return
+        if self._works:
+            self._carefully(self._leave)
+        self._running.pop()
+        if not self._running:
+            self._frame = None
+            self._carefully(self._switch, False)
+            if self._stopping:
+                self.stop()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
-        if (name in _ON_ITSELF and func not in _VIEWS) or not torch.is_grad_enabled() or _transformed():
+        replaced = self._carefully(self._hand_out, func, args, kwargs) if self._works else None
+        if replaced is None:
             return func(*args, **kwargs)
-        views = []
-        args = _replace(args, self.parameters, views)
-        kwargs = {key: _replace(value, self.parameters, views) for key, value in kwargs.items()}
+        args, kwargs, uses = replaced
         output = func(*args, **kwargs)
-        if views and _differentiable(args[0] if name == "__setitem__" else output):  # w.size(0) is no use of w
-            for p, view in views:
-                place = self._running[-1]
-                self._counts[id(p), place] += 1
-                count = min(self._counts[id(p), place], self.most)
-                later = " and later" if count == self.most else ""
-                self.seen(p, place if count == 1 else f"{place} #{count}{later}", view)
+        if uses:
+            self._carefully(self._tell, uses, args[0] if func is Tensor.__setitem__ else output)
         return output
 
+    # ---- what is done then
 
-def _cannot_learn(module, args):
+    def _switch(self, on: bool) -> None:
+        """Make this mode one of torch's modes, or leave it."""
+        if on and not self._on:
+            self.__enter__()  # type: ignore[no-untyped-call]
+        elif self._on and not on:
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._on = on
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...], frame: FrameType) -> None:
+        """Put the place of a module that begins to run into the last of `_running`."""
+        if len(self._running) == 1:
+            self._calls: Counter[int] = Counter()  # module -> how often it was called in this pass
+            self._counts: Counter[tuple[int, str]] = Counter()  # parameter, place -> how often it was used
+            self._switch(True)
+        paths = self.paths.get(id(module), self._running[-2:-1])
+        self._running[-1] = paths[min(self._calls[id(module)], len(paths) - 1)]
+        self._calls[id(module)] += 1
+        if isinstance(module, _FAST) and _torch.function_mode() is self:
+            given = (*args, *_torch.keyword_arguments(frame).values())
+            if _cannot_learn(module, given):
+                self._paused = len(self._running)
+                self._switch(False)
+
+    def _leave(self) -> None:
+        if self._paused == len(self._running):
+            self._paused = 0
+            self._switch(True)
+
+    def _hand_out(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[_Use]] | None:
+        """Return (args, kwargs, uses), a view for each parameter among them; None if the function is no use."""
+        on_itself = getattr(func, "__name__", "") in _ON_ITSELF and func not in _VIEWS
+        if on_itself or not torch.is_grad_enabled() or _torch.is_transformed():
+            return None
+        uses: list[_Use] = []
+        args = self._replace(args, uses)
+        return args, {key: self._replace(value, uses) for key, value in kwargs.items()}, uses
+
+    def _replace(self, value: Any, uses: list[_Use]) -> Any:
+        """Return `value` with each known parameter in it, or in its lists and tuples, replaced by a view of its own."""
+        if isinstance(value, Tensor):
+            p = self.parameters.get(id(value))
+            if p is None or not p.requires_grad:
+                return value
+            view = _torch.alias(p)
+            uses.append((p, view))
+            return view
+        if type(value) in (list, tuple):
+            return type(value)(self._replace(item, uses) for item in value)
+        return value
+
+    def _tell(self, uses: list[_Use], output: object) -> None:
+        if not _differentiable(output):  # w.size(0) is no use of w
+            return
+        for p, view in uses:
+            place = self._running[-1]
+            self._counts[id(p), place] += 1
+            count = min(self._counts[id(p), place], self.most)
+            later = " and later" if count == self.most else ""
+            self.seen(p, place if count == 1 else f"{place} #{count}{later}", view)
+
+
+def _cannot_learn(module: nn.Module, args: Iterable[object]) -> bool:
     tensors = [*module.parameters(), *(value for value in args if isinstance(value, Tensor))]
     return not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in tensors)
 
 
-def _transformed():
-    """Whether torch.func is at work: a view that is made within has no gradient of its own."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
-
-
-def _replace(value, parameters, views):
-    """Return `value` with each known parameter in it, or in its lists and tuples, replaced by a view of its own."""
-    if isinstance(value, Tensor):
-        p = parameters.get(id(value))
-        if p is None or not p.requires_grad:
-            return value
-        views.append((p, torch.ops.aten.alias(p)))  # its backward hands the gradient on, a sparse one too
-        return views[-1][1]
-    if type(value) in (list, tuple):
-        return type(value)(_replace(item, parameters, views) for item in value)
-    return value
-
-
-def _differentiable(output):
+def _differentiable(output: object) -> bool:
     if isinstance(output, (list, tuple)):
         return any(map(_differentiable, output))
     return isinstance(output, Tensor) and output.requires_grad
 
 
-def gradient_by_use(net: nn.Module, loss) -> dict[str, dict[str, Tensor]]:
+def gradient_by_use(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, dict[str, Tensor]]:
     """Return the gradient of `loss()` with respect to each parameter of `net`, one tensor for each place of use.
 
-    net: any module. loss: a function without arguments that runs `net` and returns a scalar.
-    The result maps a parameter's name (its first, as in `net.named_parameters()`) to {place: gradient}, each gradient
-    of the parameter's shape; a place is the path of the module that used it. The sum over places is what
-    `loss().backward()` would add to `.grad`, but for what reaches a Parameter outside `net(...)` (a penalty in the
-    loss), through an `autograd.Function` or through a scripted function; here `.grad` is left as it is.
-    Raises ValueError if `loss()` is no scalar, or if it does not depend on a parameter through `net(...)`.
+    The sum over places is what `loss().backward()` would add to `.grad`, but for what reaches a Parameter outside
+    `net(...)` (a penalty in the loss), through an `autograd.Function` or through a scripted function; here `.grad` is
+    left as it is.
+
+    Args:
+        net: any module.
+        loss: a function without arguments that runs `net` and returns a scalar.
+
+    Returns:
+        {name: {place: gradient}}: the parameter's first name, as in `net.named_parameters()`; the path of the module
+        that used it; and a tensor of the parameter's shape.
+
+    Raises:
+        ValueError: If `loss()` is no scalar, or if it does not depend on a parameter through `net(...)`.
+        RuntimeError: If this torch lacks what the split takes, or if the uses could not be followed.
+
     Source: the sum rule of the total derivative. Met in notebooks 4 and 5.
 
-    >>> import torch
-    >>> linear = nn.Linear(1, 1, bias=False)
-    >>> _ = nn.init.constant_(linear.weight, 3)
-    >>> net = nn.Sequential(linear, linear)
-    >>> by_use = gradient_by_use(net, lambda: net(torch.ones(1, 1)).sum())
-    >>> {place: gradient.item() for place, gradient in by_use["0.weight"].items()}  # d(w*w)/dw = w + w
-    {'0': 3.0, '1': 3.0}
+    Example:
+        >>> import torch
+        >>> linear = nn.Linear(1, 1, bias=False)
+        >>> _ = nn.init.constant_(linear.weight, 3)
+        >>> net = nn.Sequential(linear, linear)
+        >>> by_use = gradient_by_use(net, lambda: net(torch.ones(1, 1)).sum())
+        >>> {place: gradient.item() for place, gradient in by_use["0.weight"].items()}  # d(w*w)/dw = w + w
+        {'0': 3.0, '1': 3.0}
     """
-    found = []
-    uses = Uses(net, lambda *use: found.append(use))
+    if name := lacking(net):
+        raise RuntimeError(f"torch {torch.__version__} has no {name}, which gradient_by_use needs: try another torch")
+    found: list[tuple[Tensor, str, Tensor]] = []
+    errors: list[Exception] = []
+    uses = Uses(net, lambda p, place, view: found.append((p, place, view)), errors.append)
     uses.start()
     try:
         with torch.enable_grad():
             value = loss()
     finally:
         uses.stop()
+    if errors:
+        kind = type(errors[0]).__name__
+        raise RuntimeError(f"the uses of the parameters could not be followed: {kind}: {errors[0]}") from errors[0]
     if not isinstance(value, Tensor) or value.numel() != 1:
-        raise ValueError(f"loss() must return a scalar tensor, but it returned {_kind(value)}")
+        kind = f"one of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"loss() must return a scalar tensor, but it returned {kind}")
     if not found or not value.requires_grad:
         raise ValueError("loss() depends on no parameter of the net: call the net itself, net(X), inside it")
     gradients = torch.autograd.grad(value, [view for _, _, view in found], allow_unused=True)
     names = {id(p): name for name, p in net.named_parameters()}
-    result = {}
+    result: dict[str, dict[str, Tensor]] = {}
     for (p, place, _), gradient in zip(found, gradients, strict=True):
         if gradient is not None:
             places = result.setdefault(names[id(p)], {})
-            places[place] = gradient if place not in places else places[place] + gradient
+            places[place] = places[place] + gradient if place in places else gradient
     return result
-
-
-def _kind(value):
-    return f"one of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

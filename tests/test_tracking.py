@@ -220,8 +220,8 @@ def test_a_net_can_be_copied_and_pickled_while_it_is_tracked():
 
 
 def test_intervals_and_the_memory_bound(monkeypatch):
-    monkeypatch.setattr(records, "ROWS", 10)
-    monkeypatch.setattr(records, "HISTOGRAMS", 4)
+    monkeypatch.setattr(records, "MOST_ROWS", 10)
+    monkeypatch.setattr(records, "MOST_HISTOGRAMS", 4)
     net = shared_mlp()
     with track(net, every=2, histograms=4) as record:
         fit(net, 200)
@@ -391,7 +391,7 @@ def test_what_cannot_be_loaded_says_so_and_a_failed_save_leaves_nothing(tmp_path
         (
             nn.Sequential(nn.LazyLinear(3)),
             {},
-            r"0.weight, 0.bias have no shape yet: run one batch through the net first, net\(X\), then track it",
+            r"0.weight, 0.bias have no shape yet: run one batch through the net first, net\(X\)",
         ),
         (nn.Linear(1, 1), {"every": 0}, "every=0 must be 1 or more"),
     ],
@@ -989,7 +989,7 @@ def test_forward_may_train_a_part_of_its_own():
 
 
 def test_uses_that_were_thinned_away_are_not_listed(monkeypatch):
-    monkeypatch.setattr(records, "ROWS", 4)
+    monkeypatch.setattr(records, "MOST_ROWS", 4)
 
     class Sometimes(nn.Module):
         def __init__(self):

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from d2lparams import gradient_by_use, untie
-from d2lparams.uses import Uses
+from d2lparams import gradient_by_use, track, untie
 
 
 def close(a, b):
@@ -176,11 +175,10 @@ def test_parameters_keep_their_own_methods_during_forward():
             return super().forward(X)
 
     net = Hooking(2, 2)
-    uses = Uses(net, lambda *_: None)
-    uses.start()
-    out = net(torch.ones(1, 2))
-    uses.stop()
-    out.sum().backward()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with track(net, every=1):
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
     assert len(seen) == 1
     assert torch.equal(seen[0], net.weight.grad)
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready-$(VERSION)
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 22
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 22
 
 setup: $(READY) ## install everything into .venv (about 1.5 GB)
 

@@ -9,10 +9,11 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from nets import shared_net
 from scipy import stats
 from torch import nn
 
-from d2lparams import Record, plots, track, untie
+from d2lparams import Record, gradient_by_use, plots, track, untie
 from d2lparams.chapter import figures
 
 matplotlib.use("agg")
@@ -229,6 +230,19 @@ class Shell:
         assert image.data.startswith(b"\x89PNG")
         self.updates += 1
         self.now += 0.06  # what a drawing takes
+
+
+def test_figures_of_notebook_4():
+    net, kinds = shared_net(), ("one rule", "many")
+    uses = gradient_by_use(net, lambda: net(torch.ones(3, 4)).sum())["2.weight"]
+    assert len(plots.gradient_uses(uses).axes) == 4
+    survival = figures.tie_survival({"a": {"x": True, "y": False}, "b": {"x": False, "y": False}})
+    assert survival.axes[0].get_title() == "A survives most: 1 of 2"
+    costs = {"shared": {"weights": 2**20, "rest": 2**20}, "untied": {"weights": 2**21, "rest": 2**21}}
+    title = figures.memory_bars(costs).axes[0].get_title()
+    assert title == "One training step holds 2.00 MiB in place of 4.00: 50% less"
+    errors = {(world, fit): [1.0, 0.5] for world in kinds for fit in ("shared", "untied")}
+    assert [len(axis.lines) for axis in figures.sharing_error([8, 16], errors).axes] == [2, 2]
 
 
 def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch, capsys):

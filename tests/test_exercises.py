@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import inspect
-import io
 import math
 import random
 import warnings
@@ -13,18 +12,18 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from mistakes import MISTAKES, OTHERS
 from torch import nn
 
 from d2lparams import exercises
 from d2lparams.course import authoring
-from d2lparams.exercises import compare
+from d2lparams.exercises import bank, compare
 from d2lparams.exercises.bank import PROSE, QUESTIONS
-from d2lparams.exercises.inside import facts as facts_
-from d2lparams.exercises.inside import probes
-from d2lparams.exercises.question import SETUP, Case, Wrong, define, pack
+from d2lparams.exercises.inside import plain_data, trial
+from d2lparams.exercises.question import SETUP, Case, Wrong, define, pack, unpack
 
 NAMED = {question.name: question for question in QUESTIONS}
+MISTAKES = {name: bank.typical_mistakes(name) for name in NAMED}
+OTHERS = {name: bank.other_answers(name) for name in NAMED}
 ALL = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 
 
@@ -39,8 +38,7 @@ def solution(question):
 def judged(question, answer, seed):
     """Judge an answer as a course does: inputs from a secret seed, packed, and facts that come back as JSON."""
     cases = question.cases(torch.Generator().manual_seed(seed))
-    inputs = torch.load(io.BytesIO(pack(cases)), weights_only=False)
-    return question.verdict(cases, probes.run(question.name, answer, question.untouched(), inputs))
+    return question.verdict(cases, trial.run(question.probe, answer, question.untouched(), unpack(cases)))
 
 
 # --- outcomes
@@ -97,7 +95,6 @@ def test_a_mistake_is_refused_whatever_the_inputs(question, name):
 
 
 def test_every_exercise_has_three_typical_mistakes_and_another_good_way():
-    assert list(MISTAKES) == list(OTHERS) == list(NAMED)
     assert all(len(mistakes) >= 3 for mistakes in MISTAKES.values())
     assert all(OTHERS.values())
 
@@ -310,8 +307,7 @@ def changed(facts, path, junk):
 @ALL
 def test_mutilated_facts_never_score(question):
     cases = question.cases(torch.Generator().manual_seed(5))
-    inputs = torch.load(io.BytesIO(pack(cases)), weights_only=False)
-    result = probes.run(question.name, solution(question), question.untouched(), inputs)
+    result = trial.run(question.probe, solution(question), question.untouched(), unpack(cases))
     assert question.verdict(cases, result).outcome == "correct"
     found = list(places(result["facts"]))
     for i, path in enumerate(random.Random(0).sample(found, min(len(found), 40))):
@@ -331,11 +327,25 @@ def test_mutilated_facts_never_score(question):
     assert question.verdict(cases, {"outcome": "hm", "reason": ["<b>", "\x00" * 10**4]}).message.isprintable()
 
 
+@pytest.mark.parametrize("dtype", ["nn", "torch.nn", "torch.__file__", "__file__", "torch.nn.functional", "complex64"])
+def test_a_dtype_is_looked_up_among_dtypes_alone(dtype):
+    """Its name may be anybody's: what else torch holds under it, a module with its path for example, is never shown."""
+    fact = {"type": "Tensor", "dtype": dtype, "shape": [1], "values": [1.0]}
+    with pytest.raises(Wrong, match=r"^dtype of the table: wanted a dtype of real numbers, but .* came$") as wrong:
+        compare.table(fact, "the table")
+    assert "/" not in str(wrong.value)
+
+
+def test_every_real_dtype_makes_a_table():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool):
+        described = plain_data.describe(torch.ones(2, 3, dtype=dtype))
+        assert torch.equal(compare.table(described, "the table"), torch.ones(2, 3, dtype=torch.float64))
+
+
 @ALL
 def test_yesterdays_facts_are_wrong_today(question):
     cases = question.cases(torch.Generator().manual_seed(6))
-    inputs = torch.load(io.BytesIO(pack(cases)), weights_only=False)
-    result = probes.run(question.name, solution(question), question.untouched(), inputs)
+    result = trial.run(question.probe, solution(question), question.untouched(), unpack(cases))
     today = question.cases(torch.Generator().manual_seed(7))
     assert question.verdict(today, result).outcome == "incorrect"
 
@@ -348,11 +358,10 @@ def test_cases_follow_from_their_generator_alone_and_hold_what_the_probe_takes(q
     again = question.cases(torch.Generator().manual_seed(8))
     other = question.cases(torch.Generator().manual_seed(9))
     facts, same, others = (
-        probes.run(question.name, solution(question), None, torch.load(io.BytesIO(pack(cases)), weights_only=False))
-        for cases in (once, again, other)
+        trial.run(question.probe, solution(question), None, unpack(cases)) for cases in (once, again, other)
     )
     assert facts == same != others
-    takes = set(inspect.signature(facts_.PROBES[question.name]).parameters) - {"answer"}
+    takes = set(inspect.signature(question.probe).parameters) - {"answer"}
     assert all(set(case.inputs) == takes for case in once)
     assert len(pack(once)) < 200_000
 
@@ -376,8 +385,8 @@ def test_samples_are_told_apart_by_mean_spread_law_and_order():
         (1.15 * draw, "standard deviation"),
         (flat, "mean size"),
         ((draw * 2).round() / 2, "widest gap"),
-        (ordered.reshape(60, 50), "neighbours"),
-        (ordered.reshape(50, 60).T, "neighbours"),
+        (ordered.reshape(60, 50), "neighbors"),
+        (ordered.reshape(50, 60).T, "neighbors"),
         (draw * math.nan, "standard deviation"),
     ):
         with pytest.raises(Wrong, match=word):
@@ -417,7 +426,7 @@ def test_hints_are_graded_and_the_solution_is_shown(question):
 
 
 def test_what_people_mark_adds_up_to_a_hundred():
-    assert [question.name for question in (*QUESTIONS, *PROSE)] == exercises.__all__ == [f"q{i}" for i in range(1, 15)]
+    assert list(bank.EXERCISES) == exercises.__all__ == [f"q{i}" for i in range(1, len(bank.EXERCISES) + 1)]
     assert sum(question.points for question in (*QUESTIONS, *PROSE)) == 100
     (prose,) = PROSE
     assert prose.points == sum(points for points, _ in prose.marks) == 8

@@ -36,12 +36,10 @@ def points(names: frozenset) -> int:
 def honest(folder: Path) -> None:
     """Time a class of honest learners, from the first line to the last record."""
     import make_class
-    from mistakes import MISTAKES
 
     from d2lparams.course import grading
 
-    mistakes = {name: [source for _, source in found.values()] for name, found in MISTAKES.items()}
-    make_class.make(HONEST, folder / "class", 0, ("solved", "mixed", "noisy", "reordered"), mistakes)
+    make_class.make(HONEST, folder / "class", 0, ("solved", "mixed", "noisy", "reordered"), make_class.mistakes())
     started = time.perf_counter()
     grading.grade_all(folder / "class", folder / "out")
     cost = (time.perf_counter() - started) * CORES / HONEST

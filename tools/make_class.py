@@ -9,7 +9,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_output
 
 from d2lparams.course import authoring
-from d2lparams.exercises.bank import PROSE, QUESTIONS
+from d2lparams.exercises.bank import PROSE, QUESTIONS, typical_mistakes
 
 
 def submission(kind: str, rng: random.Random, mistakes: dict[str, list[str]]) -> nbformat.NotebookNode:
@@ -43,6 +43,13 @@ def submission(kind: str, rng: random.Random, mistakes: dict[str, list[str]]) ->
     return notebook
 
 
+def mistakes() -> dict[str, list[str]]:
+    """Return typical wrong answers to each question, as code."""
+    return {
+        question.name: [wrong.source for wrong in typical_mistakes(question.name).values()] for question in QUESTIONS
+    }
+
+
 def make(number: int, folder: Path, seed: int, kinds: tuple[str, ...], mistakes: dict[str, list[str]]) -> None:
     """Write the submissions of `number` learners into a folder, one notebook each, of the kinds in turn."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,16 +60,13 @@ def make(number: int, folder: Path, seed: int, kinds: tuple[str, ...], mistakes:
 
 
 def main() -> None:
-    from mistakes import MISTAKES  # beside this file
-
     parser = argparse.ArgumentParser(prog="python tools/make_class.py", description=__doc__)
     parser.add_argument("number", type=int, help="how many learners")
     parser.add_argument("folder", type=Path, help="where their notebooks go")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kinds = ("solved", "mixed", "mixed", "noisy", "reordered", "mixed", "untouched")
-    mistakes = {name: [source for _, source in found.values()] for name, found in MISTAKES.items()}
-    make(options.number, options.folder, options.seed, kinds, mistakes)
+    make(options.number, options.folder, options.seed, kinds, mistakes())
     print(f"wrote {options.number} submissions to {options.folder}")
 
 

@@ -3,7 +3,7 @@
 Both are nbgrader's. What `nbgrader generate_assignment` makes of the course's form is the learner's, cell by cell, if
 its ClearSolutions puts `CODE_STUB` where a solution was, and `TEXT_STUB` where an answer in prose was.
 
-`python -m d2lparams.course.authoring` writes the learner's form to notebooks/; `python -m tools.run_notebooks --store
+`python -m d2lparams.course.authoring` writes the learner's form to notebooks/; `python tools/run_notebooks.py --store
 notebooks/6-exercises.ipynb` then executes it and stores the outputs.
 """
 
@@ -14,8 +14,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from ..exercises.bank import PROSE, QUESTIONS
-from ..exercises.bank.chapter import BEGIN, END, SECTIONS
+from ..exercises.bank import EXERCISES, PROSE, QUESTIONS
+from ..exercises.bank.chapter import END, SECTIONS, begin
 from ..exercises.question import SETUP, Prose, Question
 
 CODE_STUB, TEXT_STUB = "# your turn", PROSE[0].stub
@@ -43,19 +43,21 @@ def source_notebook() -> NotebookNode:
     return _notebook(course=True)
 
 
-def _notebook(course):
-    everything = {question.name: question for question in (*QUESTIONS, *PROSE)}
-    imports = ",\n".join(f"    {name}" for name in everything)
+def _notebook(course: bool) -> NotebookNode:
+    imports = ",\n".join(f"    {name}" for name in EXERCISES)
     setup = f"{SETUP}from d2lparams.exercises import (\n{imports},\n)"
-    cells = [_text("begin", BEGIN), _code("setup", setup, _graded("setup", locked=True))]
+    beginning = begin(len(QUESTIONS), len(PROSE))
+    cells = [_text("begin", beginning), _code("setup", setup, _graded("setup", locked=True))]
     for section in SECTIONS:
         cells.append(_text(section.name, f"## {section.title}\n\n{section.text.strip()}"))
-        for name in section.questions:
-            question = everything[name]
-            cells += _prose(question, course) if isinstance(question, Prose) else _exercise(question, course)
+        for question in EXERCISES.values():
+            if question.section == section.name:
+                cells += _prose(question, course) if isinstance(question, Prose) else _exercise(question, course)
     cells.append(_text("end", END))
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook: NotebookNode = new_notebook(cells=cells, metadata=metadata)
+    return notebook
 
 
 def _exercise(question: Question, course: bool) -> list[NotebookNode]:
@@ -86,7 +88,7 @@ def _prose(question: Prose, course: bool) -> list[NotebookNode]:
     ]
 
 
-def _solved(question):
+def _solved(question: Question) -> str:
     """Return the stub with the solution in the place of `CODE_STUB`; what the stub says already is not said again."""
     head, _, tail = question.stub.strip("\n").partition(CODE_STUB)
     indent = head[head.rindex("\n") + 1 :]
@@ -94,7 +96,7 @@ def _solved(question):
     return f"{head}### BEGIN SOLUTION\n{body}\n{indent}### END SOLUTION{tail}"
 
 
-def _task(question):
+def _task(question: Question | Prose) -> NotebookNode:
     number, points = question.name[1:], question.points
     hints = ", ".join(f"`{question.name}.hint({k})`" for k in range(1, len(question.hints) + 1))
     help_ = f"Hints: {hints}. An answer: `{question.name}.solution()`."
@@ -104,7 +106,9 @@ def _task(question):
     return _text(f"{question.name}-task", f"### {number}. {question.title} ({points} points)\n\n{task}\n\n*{help_}*")
 
 
-def _graded(name, grade=False, solution=False, locked=False, **points):
+def _graded(
+    name: str, grade: bool = False, solution: bool = False, locked: bool = False, **points: int
+) -> dict[str, object]:
     return {
         "schema_version": 3,
         "grade_id": name,
@@ -115,14 +119,17 @@ def _graded(name, grade=False, solution=False, locked=False, **points):
     } | points
 
 
-def _code(name, source, nbgrader=None):
-    return new_code_cell(source, id=name, metadata={"nbgrader": nbgrader} if nbgrader else {})
+def _code(name: str, source: str, nbgrader: dict[str, object] | None = None) -> NotebookNode:
+    cell: NotebookNode = new_code_cell(source, id=name, metadata={"nbgrader": nbgrader} if nbgrader else {})
+    return cell
 
 
-def _text(name, source, nbgrader=None):
-    return new_markdown_cell(source.strip(), id=name, metadata={"nbgrader": nbgrader} if nbgrader else {})
+def _text(name: str, source: str, nbgrader: dict[str, object] | None = None) -> NotebookNode:
+    metadata = {"nbgrader": nbgrader} if nbgrader else {}
+    cell: NotebookNode = new_markdown_cell(source.strip(), id=name, metadata=metadata)
+    return cell
 
 
 if __name__ == "__main__":
     nbformat.write(learner_notebook(), NOTEBOOK)
-    print(f"wrote {NOTEBOOK}, not executed: python -m tools.run_notebooks --store {NOTEBOOK}")
+    print(f"wrote {NOTEBOOK}, not executed: python tools/run_notebooks.py --store {NOTEBOOK}")

@@ -1,5 +1,17 @@
 """Exercises that check themselves: `from d2lparams.exercises import q1`, then `q1.check(answer)`, `q1.hint()`."""
 
-from .bank import q1, q2, q3, q4, q5, q6, q7, q8, q9, q10, q11, q12, q13, q14
+from typing import Any
 
-__all__ = ["q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11", "q12", "q13", "q14"]
+from .bank import EXERCISES
+
+__all__ = list(EXERCISES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in EXERCISES:
+        return EXERCISES[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *EXERCISES]

@@ -1,8 +1,11 @@
-"""What a learner's code may see of the exercises while it is graded: this folder, and nothing else of them.
+"""What a learner's code may see of the exercises while it is graded: this folder and the probes, and nothing else.
 
 In the sandbox this folder is mounted over `d2lparams.exercises`, so that no solution, no expected value and no judge is
-in reach. The names `q1`, `q2`, ... that a learner's cell may use are there, and do nothing.
+in reach. The names `q1`, `q2`, ... that a learner's cell may use are there, and do nothing. Each question's probe is
+written beside it, in `bank/q1/probe.py` and so on; the worker imports these before any learner's code runs.
 """
+
+from collections.abc import Iterator
 
 
 class _Silent:
@@ -16,7 +19,7 @@ class _Silent:
 
     __getitem__ = __call__
 
-    def __iter__(self) -> "Iterator":  # noqa: F821
+    def __iter__(self) -> Iterator[object]:
         return iter(())
 
 

@@ -25,19 +25,27 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 CHUNK = 1 << 16
 WATCH = 0.05  # seconds between two looks at time and memory
 FOREIGN = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile", "file"}
 
 
-def main(settings: dict) -> None:
+def main(settings: dict[str, Any]) -> None:
+    """Answer one request after another, until there are no more.
+
+    settings: "path" (where packages are), "probes" (the file of each question's), "data" (the pipe for results),
+    "walls" (whether to lock answers in), and the limits of each answer: "seconds", "memory", "result".
+    """
     control = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 1)  # what a package prints when it is imported is no message to the grader
     walls = settings["walls"]
     sys.path[:0] = settings["path"]
-    preload()
+    preload(settings["probes"])
+    from d2lparams.exercises.inside import jail
+
     os.dup2(nowhere, 2)
     home = os.open("/proc/self/ns/pid", os.O_RDONLY) if walls else None
     settings["own"] = _field("self", "statm", 1) * os.sysconf("SC_PAGESIZE") if walls else 0
@@ -53,22 +61,26 @@ def main(settings: dict) -> None:
             finally:
                 os._exit(1)
         os.close(write_end)
-        if walls:
+        if home is not None:
             jail.own_pid_namespace(home)
         print(json.dumps(watch(child, result, settings)), file=control, flush=True)
         os.close(result)
     os._exit(0)  # there is nothing to tidy up, and torch would take its time
 
 
-def preload() -> None:
-    """Import what answers need, so that no fork has to: torch takes a second, an optimizer's first step another."""
-    global jail, probes, torch
+def preload(probes: dict[str, str]) -> None:
+    """Import what answers need, so that no fork has to: torch takes a second, an optimizer's first step another.
+
+    probes: where each question's probe lies, by the question's name.
+    """
     import gc
 
     import torch
 
-    from d2lparams.exercises.inside import jail, probes
-
+    for name in ("jail", "trial"):
+        importlib.import_module(f"d2lparams.exercises.inside.{name}")
+    for name, path in probes.items():
+        load_probe(name, path)
     for name in ("IPython.core.inputtransformer2", "matplotlib.pyplot", "d2l.torch"):
         if importlib.util.find_spec(name.split(".")[0]):
             importlib.import_module(name)
@@ -81,7 +93,20 @@ def preload() -> None:
     gc.freeze()  # a collection in a fork would touch, and so copy, every page
 
 
-def watch(child: int, result: int, settings: dict) -> dict:
+def load_probe(name: str, path: str) -> None:
+    """Import a question's probe by the name that it has in the bank, which its nets have in a request, too."""
+    spec = importlib.util.spec_from_file_location(_probe_module(name), path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+def _probe_module(question: str) -> str:
+    return f"d2lparams.exercises.bank.{question}.probe"
+
+
+def watch(child: int, result: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Pass the child's result on until it ends or breaks a limit, then end all that it started.
 
     Returns "end" ("exited", "time", "memory" or "output"), "status" (as subprocess has it) and "size" of the result.
@@ -158,12 +183,16 @@ def _end_group(leader: int) -> None:
         return
 
 
-def serve(length: int, result: int, settings: dict) -> None:
+def serve(length: int, result: int, settings: dict[str, Any]) -> None:
     """Read a request, lock the door, run it, and write the outcome to the pipe."""
-    request = b""
-    while len(request) < length:
-        request += os.read(0, length - len(request))
-    request = pickle.loads(request)  # made by the grader: what a learner wrote is in it as text
+    import torch
+
+    from d2lparams.exercises.inside import jail
+
+    body = b""
+    while len(body) < length:
+        body += os.read(0, length - len(body))
+    request = pickle.loads(body)  # made by the grader: what a learner wrote is in it as text
     nowhere = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):
         os.dup2(nowhere, handle)
@@ -176,9 +205,9 @@ def serve(length: int, result: int, settings: dict) -> None:
             os.setsid()
         os.closerange(4, 1024)
         for module in (os, torch, jail):
-            open(module.__file__).close()
+            open(str(module.__file__)).close()
     except OSError as error:
-        outcome = {"locked": str(error)}
+        outcome: dict[str, Any] = {"locked": str(error)}
     else:
         outcome = run(request) if request else {"locked": True}
     text = json.dumps(outcome).encode()
@@ -187,8 +216,8 @@ def serve(length: int, result: int, settings: dict) -> None:
     os._exit(0)
 
 
-def run(request: dict) -> dict:
-    """Run the learner's cells and then the probe; return what `probes.run` does.
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Run the learner's cells and then the probe; return what `trial.run` does.
 
     A "renamed" says which definition was taken for the answer, if it has another name; a "stopped", how the cell ended
     after it had defined the answer.
@@ -197,6 +226,11 @@ def run(request: dict) -> dict:
     before it, whether they fail or not), "setup" (the course's own first cell), "questions" (every question's name),
     "cases" (packed), "seconds" (the limit).
     """
+    import torch
+
+    from d2lparams.exercises.inside import trial
+
+    probe = sys.modules[_probe_module(request["question"])].probe
     cases = torch.load(io.BytesIO(request["cases"]), weights_only=False)
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     space = vars(main)
@@ -205,24 +239,25 @@ def run(request: dict) -> dict:
         exec(f"from d2lparams.exercises import {question}", space)
     stub = dict(space)
     exec(request["stub"], stub)
-    builtins.get_ipython, builtins.display = lambda: Shell(space), lambda *things, **options: None
+    vars(builtins).update(get_ipython=lambda: Shell(space), display=lambda *things, **options: None)
     until = time.monotonic() + request["seconds"] / 2
     for number, cell in enumerate(request["cells"], 1):
         with contextlib.suppress(BaseException), _at_most(min(request["seconds"] / 10, until - time.monotonic())):
             execute(cell, f"cell {number}", space)
-    there, name, remarks = dict(space), request["name"], {}
+    there, name = dict(space), request["name"]
+    remarks: dict[str, str] = {}
     try:
         execute(request["source"], "<answer>", space)
     except BaseException as error:
         if space.get(name) is there.get(name) or isinstance(error, MemoryError) or not isinstance(error, Exception):
-            return {"outcome": "could not run", "reason": probes.reason(error)}
-        remarks["stopped"] = probes.reason(error)  # below the answer, which stands: a line that tried it out, perhaps
+            return {"outcome": "could not run", "reason": trial.reason(error)}
+        remarks["stopped"] = trial.reason(error)  # below the answer, which stands: a line that tried it out, perhaps
     if name not in space:
         new = [found for found in space if found not in there and _own(space[found])]
         if len(new) != 1:
             return {"outcome": "could not run", "reason": f"NameError: the cell defines no {name}"}
         name = remarks["renamed"] = new[0]
-    return probes.run(request["question"], space[name], stub[request["name"]], cases) | remarks
+    return trial.run(probe, space[name], stub[request["name"]], cases) | remarks
 
 
 def _own(thing: object) -> bool:
@@ -244,7 +279,7 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def execute(source: str, file: str, space: dict) -> None:
+def execute(source: str, file: str, space: dict[str, Any]) -> None:
     """Run a cell as a notebook would. Magics and shell commands do nothing, except those that run Python."""
     try:
         code = compile(source, file, "exec")
@@ -260,10 +295,10 @@ def execute(source: str, file: str, space: dict) -> None:
 class Shell:
     """What `get_ipython()` returns here: every method can be called, and next to none does anything."""
 
-    def __init__(self, space: dict) -> None:
+    def __init__(self, space: dict[str, Any]) -> None:
         self.space = space
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments, **options: None
 
     def run_line_magic(self, name: str, line: str, *_: object) -> None:

@@ -1,10 +1,16 @@
-"""Ingredients of cases: draws that nobody can guess, all from one generator, and a step of descent."""
+"""What cases are made of: random inputs, all from one generator, and a step of gradient descent."""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
+Item = TypeVar("Item")
+Module = TypeVar("Module", bound=nn.Module)
 
-def whole(rng: Generator, low: int, high: int) -> int:
+
+def integer(rng: Generator, low: int, high: int) -> int:
     """Return a whole number from low to high, both included."""
     return int(torch.randint(low, high + 1, (), generator=rng))
 
@@ -19,17 +25,18 @@ def normal(rng: Generator, *shape: int, dtype: torch.dtype = torch.float32) -> T
     return torch.randn(shape, generator=rng, dtype=dtype)
 
 
-def shuffled(rng: Generator, items: list) -> list:
+def shuffled(rng: Generator, items: Sequence[Item]) -> list[Item]:
     """Return the items in another order."""
     return [items[i] for i in torch.randperm(len(items), generator=rng).tolist()]
 
 
 def seeds(rng: Generator, number: int) -> list[int]:
     """Return different seeds."""
-    return (torch.randperm(2**16, generator=rng)[:number] + 1).tolist()
+    found: list[int] = (torch.randperm(2**16, generator=rng)[:number] + 1).tolist()
+    return found
 
 
-def filled(net: nn.Module, rng: Generator, std: float = 0.5) -> nn.Module:
+def filled(net: Module, rng: Generator, std: float = 0.5) -> Module:
     """Draw every parameter of a net, so that nothing depends on the global random state."""
     with torch.no_grad():
         for p in net.parameters():
@@ -43,4 +50,4 @@ def descend(net: nn.Module, loss: Tensor, lr: float) -> None:
     gradients = torch.autograd.grad(loss, list(net.parameters()))
     with torch.no_grad():
         for p, gradient in zip(net.parameters(), gradients, strict=True):
-            p -= lr * gradient
+            p.sub_(lr * gradient)

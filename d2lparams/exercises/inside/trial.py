@@ -1,7 +1,8 @@
-"""Run an answer on given inputs and return plain facts: numbers, strings, lists, dictionaries.
+"""Try an answer on given inputs and return plain facts: numbers, strings, lists, dictionaries.
 
-This is the one part of an exercise that runs beside the learner's code. It knows no expected value and judges nothing;
-what it returns passes through JSON, and is judged elsewhere. The notebook's `check` and the course's grader share it.
+This module and the probes are all of an exercise that runs beside the learner's code. They know no expected value and
+judge nothing; what they return passes through JSON, and is judged elsewhere. The notebook's `check` and the course's
+grader share them.
 """
 
 import contextlib
@@ -12,12 +13,14 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 
-from . import asks as asks  # one probe for each question
-from .facts import PROBES, NotAttempted
+from .plain_data import NotAttempted
+
+Probe = Callable[..., dict[str, Any]]
 
 CELL = re.compile(r"^<(?!frozen |string>|__array)|ipykernel_\d+")  # file names of code that was typed, not installed
 PATH = re.compile(r"(?<!\w)(?:[A-Za-z]:)?(?:[/\\][\w.+~-]+){2,}")
@@ -64,12 +67,12 @@ def undisturbed(seed: int) -> Iterator[None]:
 _warns_only = torch.is_deterministic_algorithms_warn_only_enabled
 
 
-def _cuda():
+def _cuda() -> Sequence[int]:
     return range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
 
 
-def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) -> dict:
-    """Return what the probe of question `name` saw, as plain data.
+def run(probe: Probe, answer: object, stub: object, cases: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Return what a question's probe saw of an answer, as plain data.
 
     answer and stub: the learner's function or class, and the one handed out; cases: for each a seed and the inputs.
     The result's "outcome" is "ran" (with "facts", one entry for each case), "not attempted" or "could not run" (with
@@ -79,11 +82,12 @@ def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) 
     try:
         if answer is ... or same_code(answer, stub):
             return {"outcome": "not attempted"}
-        if not isinstance(answer, type) if isinstance(stub, type) else not callable(answer):
+        fits = isinstance(answer, type) if isinstance(stub, type) else callable(answer)
+        if not fits:
             return {"outcome": "could not run", "reason": _unfit(answer, stub)}
         for seed, inputs in cases:
             with undisturbed(seed):
-                facts.append(json.loads(json.dumps(PROBES[name](answer, **inputs))))
+                facts.append(json.loads(json.dumps(probe(answer, **inputs))))
     except NotAttempted:
         return {"outcome": "not attempted"}
     except BaseException as error:
@@ -91,9 +95,10 @@ def run(name: str, answer: object, stub: object, cases: list[tuple[int, dict]]) 
     return {"outcome": "ran", "facts": facts}
 
 
-def _unfit(answer, stub):
-    wanted, came = ("class" if isinstance(stub, type) else "function"), f"a {type(answer).__name__}"
-    return f"a {wanted} was wanted, but {'None' if answer is None else came} came: hand over {stub.__name__} itself"
+def _unfit(answer: object, stub: Any) -> str:
+    wanted = "class" if isinstance(stub, type) else "function"
+    actual = "None" if answer is None else f"a {type(answer).__name__}"
+    return f"a {wanted} was wanted, but {actual} came: hand over {stub.__name__} itself"
 
 
 def reason(error: BaseException, otherwise: str = "") -> str:
@@ -103,10 +108,10 @@ def reason(error: BaseException, otherwise: str = "") -> str:
     """
     name = type(error).__name__
     try:
-        text = str(error).strip().splitlines()
+        said = str(error).strip().splitlines()
     except BaseException:
-        text = []
-    text = PATH.sub("…", f"{name}: {text[0]}"[:500] if text else name)
+        said = []
+    text = PATH.sub("…", f"{name}: {said[0]}"[:500] if said else name)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if CELL.search(frame.filename)]
     where = f"line {lines[-1]} of the cell" if lines else otherwise
     return f"{text} ({where})" if where else text
@@ -120,7 +125,7 @@ def same_code(one: object, other: object) -> bool:
 def _code(thing: object) -> object:
     if isinstance(thing, type):
         return {k: _code(v) for k, v in vars(thing).items() if callable(v)}
-    code = getattr(thing, "__code__", thing)
+    code: Any = getattr(thing, "__code__", thing)
     if not hasattr(code, "co_consts"):
         return None
     return [(step.opname, _code(step.argval) or step.argval) for step in dis.get_instructions(code)]

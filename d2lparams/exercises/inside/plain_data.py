@@ -1,27 +1,20 @@
 """Turn what an answer returned into plain data, which passes through JSON and is judged elsewhere."""
 
 import numbers
-from collections.abc import Callable, KeysView, ValuesView
+from collections.abc import Iterable, KeysView, ValuesView
+from typing import Any
 
 import torch
 from torch import nn
 
 LARGEST = 100_000  # entries of a tensor or a collection that are worth describing: every exercise needs far fewer
 
-PROBES: dict[str, Callable] = {}
-
 
 class NotAttempted(Exception):
     """The answer is still the stub: it returns `...`."""
 
 
-def probe(function: Callable) -> Callable:
-    """Enter a probe under its own name, which is that of its question."""
-    PROBES[function.__name__] = function
-    return function
-
-
-def describe(value: object) -> dict:
+def describe(value: object) -> dict[str, Any]:
     """Return a value as plain data: its type, and for a tensor its dtype, shape and values, flat and in order.
 
     Raises NotAttempted if it is `...`, or holds it.
@@ -30,7 +23,7 @@ def describe(value: object) -> dict:
         raise NotAttempted
     if isinstance(value, torch.Tensor):
         kind = "Parameter" if isinstance(value, nn.Parameter) else "Tensor"
-        fact = {"type": kind, "dtype": str(value.dtype), "shape": list(value.shape), "values": None}
+        fact: dict[str, Any] = {"type": kind, "dtype": str(value.dtype), "shape": list(value.shape), "values": None}
         if value.numel() <= LARGEST and not value.is_complex():
             dense = torch.Tensor.detach(value).to_dense()
             fact["values"] = torch.Tensor.tolist(dense.reshape(-1))
@@ -51,6 +44,6 @@ def describe(value: object) -> dict:
     return {"type": type(value).__name__}
 
 
-def _collection(value):
+def _collection(value: Iterable[object]) -> str:
     kinds = {list: "list", tuple: "tuple", set: "set", frozenset: "set", KeysView: "list", ValuesView: "list"}
     return next(name for kind, name in kinds.items() if isinstance(value, kind))

@@ -1,8 +1,13 @@
-"""Nets that the exercises hand to an answer, besides those of torch.nn."""
+"""What runs beside an answer to q3, in the sandbox too."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from d2lparams.exercises.inside.plain_data import describe
 
 
 class Parallel(nn.Module):
@@ -19,6 +24,8 @@ class Parallel(nn.Module):
 class Fancy(nn.Module):
     """A block with fixed weights, after D2L's FancyMLP: they are saved, and never trained."""
 
+    fixed: Tensor
+
     def __init__(self, width: int, fixed: Tensor) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
@@ -27,17 +34,10 @@ class Fancy(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         X = self.linear(X)
-        return self.linear(F.relu(X @ self.fixed + 1))
+        Y: Tensor = self.linear(F.relu(X @ self.fixed + 1))
+        return Y
 
 
-class Speller(nn.Module):
-    """Guess the next letter from one letter: embedding, one layer, and a head that scores every letter."""
-
-    def __init__(self, letters: int, width: int) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(letters, width)
-        self.body = nn.Linear(width, width)
-        self.head = nn.Linear(width, letters)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.head(torch.tanh(self.body(self.embed(ids))))
+def probe(answer: Callable[..., Any], net: nn.Module) -> dict[str, Any]:
+    """The names that the answer found."""
+    return {"names": describe(answer(net))}

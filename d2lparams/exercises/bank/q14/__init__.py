@@ -1,9 +1,10 @@
-"""The question that people read and mark."""
+"""Why share? People read it."""
 
-from ..question import Prose
+from ...question import Prose
 
-q14 = Prose(
+question = Prose(
     name="q14",
+    section="explain",
     title="Why is sharing a good idea?",
     task="""
 Sharing is said to save parameters, memory and time, to regularize, and to help where data are scarce. Which of these

@@ -1,0 +1,15 @@
+"""What runs beside an answer to q4, in the sandbox too."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from d2lparams.exercises.inside.plain_data import describe
+
+
+def probe(answer: Callable[..., Any], layer: nn.Linear, activation: nn.Module) -> dict[str, Any]:
+    """The layer's weight and bias after the answer filled them."""
+    weight, bias = layer.weight, layer.bias
+    answer(layer, activation)
+    return {"weight": describe(weight), "bias": describe(bias)}

@@ -15,7 +15,7 @@ from torchvision.datasets import FashionMNIST as Torchvision
 from d2lparams import FashionMNIST
 from d2lparams.chapter import data, standin
 
-NAMES = list(data._ARCHIVES)
+NAMES = [name for name, _ in Torchvision.resources]
 
 
 @pytest.fixture

@@ -6,43 +6,46 @@ import itertools
 import threading
 import time
 
+import IPython
 import ipywidgets
 import matplotlib
 import numpy as np
 import pytest
 import torch
-from ipywidgets.widgets import widget as registry
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
-from torch.optim import optimizer as optimizers
 
 import d2lparams
 from d2lparams import widgets
 from d2lparams.chapter import deep_net, init_explorer, small_nets, tie_playground
-from d2lparams.chapter.explorer import HIGH, LOW
-from d2lparams.widgets import base as faces
-from d2lparams.widgets.canvas import SEGMENT, Canvas
-from d2lparams.widgets.monitor import POINTS, Stopped
+from d2lparams.chapter.explorer import HIGHEST, LOWEST
+from d2lparams.widgets.base import with_children
+from d2lparams.widgets.canvas import TCP_SEGMENT, Canvas
+from d2lparams.widgets.monitor import MOST_POINTS, Stopped
 
 
 def pixels(view):
-    """Return the picture that a notebook stores of a face, as an array (height, width, 3)."""
+    """Return the picture that a notebook stores of a figure, as an array (height, width, 3)."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(view._repr_mimebundle_()["image/png"]))).convert("RGB"))
 
 
 def shown(view):
     """Return what the browser was given to draw."""
-    return view.screen.ground, view.screen.scene
+    return view.canvas_widget.background, view.canvas_widget.overlay
 
 
 def controls(view):
-    """Return everything in a face that a reader can move."""
+    """Return everything in a figure that a reader can move."""
     return [
         widget
-        for widget in faces._below(view)
+        for widget in with_children(view)
         if hasattr(widget, "description") and not isinstance(widget, (ipywidgets.HTML, ipywidgets.Play))
     ]
+
+
+def line(axis, label):
+    return next(line for line in axis.lines if line.get_label() == label)
 
 
 def shared_net(seed=0):
@@ -73,10 +76,10 @@ def wait(ready):
 
 def when_paused(view, action):
     """Do something in another thread, as JupyterLab's controls do, once the loop says that it is paused."""
-    before = view.words.value
+    before = view.caption.value
 
     def act():
-        wait(lambda: "<b>paused" in view.words.value and view.words.value != before)
+        wait(lambda: "<b>paused" in view.caption.value and view.caption.value != before)
         action()
 
     threading.Thread(target=act, daemon=True).start()
@@ -121,14 +124,16 @@ def test_every_control_has_a_label_and_every_button_says_what_it_does(every):
 
 
 def test_closing_leaves_no_widget_behind(record):
-    before = set(registry._instances)
-    for make in (init_explorer, tie_playground):
-        view = make()
-        assert len(set(registry._instances) - before) > 20
-        view.close()
-    for make in (widgets.monitor, widgets.scrubber):
-        make(record).close()
-    assert set(registry._instances) == before
+    made = []
+    ipywidgets.Widget.on_widget_constructed(made.append)
+    try:
+        views = init_explorer(), tie_playground(), widgets.monitor(record), widgets.scrubber(record)
+        assert len(made) > 80
+        for view in views:
+            view.close()
+    finally:
+        ipywidgets.Widget.on_widget_constructed(None)
+    assert [widget for widget in made if widget.comm is not None] == []
 
 
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
@@ -138,7 +143,7 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
             def get_parent(cls):
                 return cls.parent
 
-    monkeypatch.setattr(faces, "get_ipython", lambda: Shell)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: Shell)
 
     def run(cell, run_, *makers):
         Shell.kernel.parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run_}}
@@ -156,56 +161,56 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
     assert shown(first) == picture
 
 
-def test_a_canvas_draws_what_moves_as_a_whole_new_drawing_would():
+def test_a_canvas_draws_what_is_on_top_as_a_whole_new_drawing_would():
     canvas, whole = Canvas(3, 2), Canvas(3, 2)
     axes = [each.figure.add_axes([0.2, 0.2, 0.7, 0.7], xlim=(0, 1), ylim=(0, 1)) for each in (canvas, whole)]
     lines = [axis.plot([0.1, 0.9], [0.1, 0.1])[0] for axis in axes]
-    canvas.moving(lines[0])
+    canvas.on_top(lines[0])
     canvas.png()
     for line in lines:
         line.set_ydata([0.2, 0.9])
     assert canvas.png() == whole.png()
 
 
-def test_a_scene_says_in_pixels_from_the_upper_left_what_matplotlib_would_draw():
+def test_an_overlay_says_in_pixels_from_the_upper_left_what_matplotlib_would_draw():
     canvas = Canvas(3, 2)  # 300 by 200 pixels
     axis = canvas.figure.add_axes([0.2, 0.1, 0.5, 0.5], xlim=(0, 1), ylim=(1, 100), yscale="log")
     form = {"color": "red", "linewidth": 0.72, "linestyle": "--", "marker": "s", "markersize": 6.2}
-    canvas.moving(axis.plot([0, 0.5, 1], [1, np.nan, 10], **form)[0])
-    canvas.moving(axis.plot([2], [100], "o", color="#0072B2")[0])
+    canvas.on_top(axis.plot([0, 0.5, 1], [1, np.nan, 10], **form)[0])
+    canvas.on_top(axis.plot([2], [100], "o", color="#0072B2")[0])
     form = {"transform": axis.transAxes, "ha": "right", "va": "center", "size": 7.2}
-    canvas.moving(axis.text(1, 0, "a", **form))
-    canvas.moving(axis.text(0, 0, "hidden", visible=False))
-    scene = canvas.scene()
-    dashed, dot = scene["lines"]
+    canvas.on_top(axis.text(1, 0, "a", **form))
+    canvas.on_top(axis.text(0, 0, "hidden", visible=False))
+    overlay = canvas.overlay()
+    dashed, dot = overlay["lines"]
     assert (dashed["count"], dashed["color"], dashed["mark"]) == (3, "#ff0000", "s")
     assert (dot["count"], dot["color"], dot["mark"], dot["width"]) == (1, "#0072b2", "o", 0)
     assert [dashed["width"], dashed["radius"]] == pytest.approx([1, 5])
     assert dashed["dash"] == pytest.approx(matplotlib.rcParams["lines.dashed_pattern"])
     assert dashed["clip"] == pytest.approx([60, 80, 150, 100])
-    points = np.frombuffer(scene["points"], "<f4").reshape(-1, 2)
+    points = np.frombuffer(overlay["points"], "<f4").reshape(-1, 2)
     np.testing.assert_allclose(points, [[60, 180], [np.nan] * 2, [210, 130], [360, 80]], rtol=1e-6)
-    (text,) = scene["texts"]
+    (text,) = overlay["texts"]
     assert (text["text"], text["color"], text["align"], text["baseline"]) == ("a", "#000000", "right", "middle")
     assert [text["x"], text["y"], text["size"]] == pytest.approx([210, 180, 10])
 
 
-def test_ground_and_scene_of_another_parameter_come_in_one_message(record, monkeypatch):
+def test_background_and_overlay_of_another_parameter_come_in_one_message(record, monkeypatch):
     view, sent = widgets.scrubber(record), []
-    monkeypatch.setattr(view.screen, "send_state", lambda key: sent.append(set(key)))
+    monkeypatch.setattr(view.canvas_widget, "send_state", lambda key: sent.append(set(key)))
     view.step.value -= 1
     view.parameter.value = "2.bias"
     first, second = filter(None, sent)  # nothing is sent of an empty set
-    assert first == {"scene"}  # what stays is not sent again
-    assert second == {"ground", "scene", "label"}
+    assert first == {"overlay"}  # what stays is not sent again
+    assert second == {"background", "overlay", "label"}
 
 
 def test_a_message_to_a_browser_on_the_same_machine_fills_a_segment():
     view = init_explorer()
-    assert "filling" not in view.screen.scene
-    view.screen.near = True
+    assert "padding" not in view.canvas_widget.overlay
+    view.canvas_widget.is_local = True
     view.gain.value = 2.0
-    assert len(view.screen.scene["filling"]) == SEGMENT
+    assert len(view.canvas_widget.overlay["padding"]) == TCP_SEGMENT
 
 
 # ---- the explorer
@@ -220,16 +225,17 @@ def test_the_explorer_shows_the_numbers_of_first_pass(setting):
     view.scheme.value, view.gain.value, view.depth.value = scheme, gain, depth
     view.units.value, view.activation.value = units, activation
     start = deep_net.first_pass(*setting)
-    assert f"{start.report.verdict}</b>: first loss {start.report.loss:.3g}" in view.words.value
-    assert "ln 10 = 2.303" in view.words.value
+    assert f"{start.report.verdict}</b>: first loss {start.report.loss:.3g}" in view.caption.value
+    assert "ln 10 = 2.303" in view.caption.value
     assert repr(view) == (
         f"init explorer: {scheme}, gain {gain:.2f}, {depth} hidden layers of {units} units, {activation}: "
         f"{start.report.verdict}"
     )
-    for kind in ("weights", "activations", "gradients"):
-        np.testing.assert_allclose(view._stds[kind].get_xdata(), np.clip(start.stds[kind], LOW, HIGH))
+    *panels, last = view.canvas.figure.axes
+    for kind, panel in zip(("weights", "activations", "gradients"), panels, strict=True):
+        np.testing.assert_allclose(line(last, kind).get_xdata(), np.clip(start.stds[kind], LOWEST, HIGHEST))
         _, heights = deep_net.profile(getattr(start, kind))
-        drawn = view._ridges[kind].get_ydata().reshape(depth + 1, -1)[:, :-1:2]
+        drawn = panel.lines[0].get_ydata().reshape(depth + 1, -1)[:, :-1:2]
         heights = 0.85**2 / (depth + 1) * heights.numpy().clip(max=1.15)
         np.testing.assert_allclose(
             drawn - drawn[:1].min(),
@@ -249,25 +255,28 @@ def test_every_control_of_the_explorer_changes_the_picture():
 
 def test_an_explorer_of_many_layers_names_no_more_than_have_room():
     view = init_explorer(depth=16)
-    assert sum(text.get_visible() for text in view._names) <= 10
+    names = [
+        text for text in view.canvas.figure.axes[0].texts if text.get_ha() == "right" and text.get_va() == "center"
+    ]
+    assert len(names) == 17
+    assert sum(text.get_visible() for text in names) <= 10
 
 
 def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
     view = init_explorer()
     with monkeypatch.context() as broken:
-        broken.setitem(deep_net.SCHEMES, "He", lambda weight, generator: 1 / 0)
-        deep_net._drawn.cache_clear()
+        broken.setitem(deep_net.ACTIVATIONS, "ReLU", lambda values: 1 / 0)
         view.gain.value = 1.5
-    assert "✗ ZeroDivisionError: division by zero" in view.words.value
-    assert 'role="alert"' in view.words.value
+    assert "✗ ZeroDivisionError: division by zero" in view.caption.value
+    assert 'role="alert"' in view.caption.value
     view.gain.value = 1.6
-    assert "first loss" in view.words.value
+    assert "first loss" in view.caption.value
 
 
 # ---- the playground
 
 
-@pytest.mark.parametrize("way", list(small_nets.WAYS))
+@pytest.mark.parametrize("way", list(small_nets.WAYS_TO_SHARE))
 def test_the_playground_shows_what_the_core_says_of_each_way(way):
     view = tie_playground()
     view.way.value = way
@@ -276,13 +285,13 @@ def test_the_playground_shows_what_the_core_says_of_each_way(way):
     assert shown(view) != before or way == "equal values (load_state_dict)"
     torch.manual_seed(0)
     net = small_nets.share(small_nets.three_layers(), way, "0", "4")
-    assert d2lparams.ties(net)._repr_html_() in view.words.value
-    assert d2lparams.parameter_table(net)._repr_html_() in view.words.value
+    assert d2lparams.ties(net)._repr_html_() in view.caption.value
+    assert d2lparams.parameter_table(net)._repr_html_() in view.caption.value
     numbers = d2lparams.count_parameters(net), len(list(net.parameters())), len(net.state_dict())
     assert repr(view).endswith("numbers: {}, in parameters(): {}, in state_dict(): {}".format(*numbers))
     drawn = [text.get_text() for axis in view.canvas.figure.axes for text in axis.texts]
-    for uses in small_nets.weight_uses(net):
-        for gradient in uses.gradients.values():
+    for by_use in small_nets.weight_uses(net).values():
+        for gradient in by_use.values():
             assert {f"{value:.2f}" for value in gradient.flatten().tolist()} <= set(drawn)
 
 
@@ -291,14 +300,14 @@ def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
     view.tie.click()
     view.place.value, view.row.value, view.column.value, view.value.value = "4", 2, 1, -1.5
     view.write.click()
-    assert "Written through 4; it shows up at 0 [2, 1], 4 [2, 1]." in view.words.value
+    assert "Written through 4; it shows up at 0 [2, 1], 4 [2, 1]." in view.caption.value
     assert view.net[0].weight[2, 1] == -1.5
     outlines = [len(axis.patches) for axis in view.canvas.figure.axes]
     assert outlines[:3] == [1, 0, 1]
     view.untie.click()
     view.value.value = 0.5
     view.write.click()
-    assert "it shows up at 4 [2, 1]." in view.words.value
+    assert "it shows up at 4 [2, 1]." in view.caption.value
     view.again.click()
     assert repr(view).endswith("numbers: 36, in parameters(): 6, in state_dict(): 6")
 
@@ -307,12 +316,12 @@ def test_the_playground_tells_what_it_cannot_do():
     view = tie_playground()
     view.other.value = view.one.value
     view.tie.click()
-    assert "are one place: choose two" in view.words.value
+    assert "are one place: choose two" in view.caption.value
     view.untie.click()
-    assert "nothing to untie" in view.words.value
+    assert "nothing to untie" in view.caption.value
     view.row.value = 3
     view.write.click()
-    assert "3 rows and 3 columns" in view.words.value
+    assert "3 rows and 3 columns" in view.caption.value
 
 
 @pytest.mark.parametrize("net", list(small_nets.NETS))
@@ -321,7 +330,7 @@ def test_the_playground_has_every_net(net):
     view = tie_playground(net)
     assert repr(view).startswith(f"tie playground: {net}; ")
     assert torch.equal(state, torch.get_rng_state())
-    assert "alert" not in view.words.value
+    assert "alert" not in view.caption.value
 
 
 # ---- the monitor
@@ -337,8 +346,8 @@ def test_pausing_resuming_and_drawing_change_no_bit_of_a_training():
         def each(step, loss):
             view.log(train_loss=loss)
             if step in (20, 70):
-                when_paused(view, lambda: (time.sleep(0.1), seen.append(record.total_steps), view.pausing.click()))
-                view.pausing.click()
+                when_paused(view, lambda: (time.sleep(0.1), seen.append(record.total_steps), view.pause_button.click()))
+                view.pause_button.click()
 
         again = train(watched, 120, each)
     assert seen == [22, 72]  # paused after the step that was under way, and not one step further
@@ -347,17 +356,17 @@ def test_pausing_resuming_and_drawing_change_no_bit_of_a_training():
         assert torch.equal(optimizer.state[p]["momentum_buffer"], again.state[q]["momentum_buffer"])
     assert record.frame().equals(plain.frame())
     assert record.uses("2.weight").equals(plain.uses("2.weight"))
-    assert "<b>finished</b> at step 120" in view.words.value
+    assert "<b>finished</b> at step 120" in view.caption.value
 
 
 def test_stopping_ends_the_loop_after_a_whole_step_and_leaves_a_valid_record():
     alone, stopped = shared_net(), shared_net()
     train(alone, 41)
     with d2lparams.track(stopped, every=1) as record, widgets.monitor(record) as view:
-        train(stopped, 1000, lambda step, loss: view.stopping.click() if step == 39 else None)
+        train(stopped, 1000, lambda step, loss: view.stop_button.click() if step == 39 else None)
     assert record.total_steps == len(record.table("grad_norm")) == 41
     assert all(torch.equal(p, q) for p, q in zip(alone.parameters(), stopped.parameters(), strict=True))
-    assert "<b>stopped</b> at step 41" in view.words.value
+    assert "<b>stopped</b> at step 41" in view.caption.value
     train(stopped, 5)  # nothing of it is left in the way
     assert record.total_steps == 41
 
@@ -374,17 +383,17 @@ def test_stopping_a_paused_loop_ends_it():
 def test_the_rate_is_scaled_from_the_next_step_on_and_a_scheduler_goes_on_from_there():
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record) as view:
-        optimizer = train(net, 10, lambda step, loss: view.halving.click() if step == 3 else None)
+        optimizer = train(net, 10, lambda step, loss: view.halve_button.click() if step == 3 else None)
     assert view.changes == [(5, 0.5)]
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.99**10 / 2)
-    assert "× 0.5 after step 5" in view.words.value
-    assert f"learning rate {optimizer.param_groups[0]['lr']:.4g}" in view.words.value
+    assert "× 0.5 after step 5" in view.caption.value
+    assert f"learning rate {optimizer.param_groups[0]['lr']:.4g}" in view.caption.value
 
 
 def test_the_rate_can_be_scaled_while_the_loop_is_paused():
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record) as view:
-        when_paused(view, lambda: (view.doubling.click(), wait(lambda: view.changes), view.resume()))
+        when_paused(view, lambda: (view.double_button.click(), wait(lambda: view.changes), view.resume()))
         view.pause()
         train(net, 3)
     assert view.changes == [(1, 2.0)]
@@ -396,14 +405,18 @@ def test_an_interrupt_and_an_error_pass_through_and_leave_no_hook(error):
         if step == 4:
             raise error
 
-    net, hooks = shared_net(), optimizers._global_optimizer_post_hooks
-    before = dict(hooks)
-    with pytest.raises(type(error)), d2lparams.track(net) as record, widgets.monitor(record) as view:
-        train(net, 10, fail)
-    assert dict(hooks) == before
-    assert record.total_steps == 5
-    assert ("interrupted" if isinstance(error, KeyboardInterrupt) else "no such &lt;layer&gt;") in view.words.value
-    assert all(button.disabled for button in view.controls)
+    net = shared_net()
+    with d2lparams.track(net) as record:
+        with pytest.raises(type(error)), widgets.monitor(record) as view:
+            train(net, 10, fail)
+        assert record.total_steps == 5
+        caption = view.caption.value
+        assert ("interrupted" if isinstance(error, KeyboardInterrupt) else "no such &lt;layer&gt;") in caption
+        assert all(button.disabled for button in view.controls)
+        view.stop()
+        train(net, 5)  # nobody is there any more to be stopped by
+    assert record.total_steps == 10
+    assert view.caption.value == caption
 
 
 def test_another_monitors_stop_is_not_swallowed():
@@ -430,15 +443,15 @@ def test_the_monitor_shows_what_the_record_holds():
     net = shared_net()
     with d2lparams.track(net, every=2) as record, widgets.monitor(record) as view:
         train(net, 20, lambda step, loss: view.log(train_loss=loss, val_acc=0.5))
-    for quantity in ("weight_norm", "grad_norm", "update_ratio"):
+    loss, accuracy, uses, *panels = view.canvas.figure.axes
+    for quantity, panel in zip(("weight_norm", "grad_norm", "update_ratio"), panels, strict=True):
         for name, values in record.table(quantity).items():
             if not name.endswith("bias"):
-                np.testing.assert_array_equal(view._lines[quantity, name].get_ydata(), values)
+                np.testing.assert_array_equal(line(panel, record.label(name)).get_ydata(), values)
     for place, values in record.uses("2.weight")["norm"].items():
-        np.testing.assert_array_equal(view._lines["uses", place].get_ydata(), values)
-    assert view._lines["train_loss"].axes is view._axes["loss"]
-    assert view._lines["val_acc"].axes is view._axes["accuracy"]
-    assert len(view._lines["train_loss"].get_ydata()) == 20
+        np.testing.assert_array_equal(line(uses, f"use at {place}").get_ydata(), values)
+    assert len(line(loss, "train loss").get_ydata()) == 20
+    assert set(line(accuracy, "val acc").get_ydata()) == {0.5}
 
 
 def test_a_deep_net_is_shown_by_some_of_its_weights():
@@ -447,19 +460,19 @@ def test_a_deep_net_is_shown_by_some_of_its_weights():
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
         net(torch.ones(1, 2)).sum().backward()
         optimizer.step()
-    drawn = [name for quantity, name in view._lines if quantity == "grad_norm"]
+    drawn = [line.get_label() for line in view.canvas.figure.axes[4].lines]
     assert len(drawn) == 7
     assert {"0.weight", "39.weight"} <= set(drawn)
 
 
 def test_what_is_logged_stays_bounded_and_keeps_its_mean():
     view = widgets.monitor(d2lparams.Record(["w"], {}, 1, 0))
-    for step in range(5 * POINTS):
+    for step in range(5 * MOST_POINTS):
         view.record.total_steps = step
         view.log(train_loss=step % 2)
     points = view.board.data["train_loss"]
-    assert len(points) <= POINTS
-    assert points[-1].x > 0.99 * 5 * POINTS
+    assert len(points) <= MOST_POINTS
+    assert points[-1].x > 0.99 * 5 * MOST_POINTS
     assert len({b.x - a.x for a, b in itertools.pairwise(points)}) == 1  # early and late alike
     assert np.mean([point.y for point in points]) == pytest.approx(0.5, abs=0.01)
 
@@ -467,16 +480,23 @@ def test_what_is_logged_stays_bounded_and_keeps_its_mean():
 def test_a_picture_that_fails_ends_no_training(monkeypatch):
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=1e9) as view:
-        monkeypatch.setattr(view, "_draw_record", lambda frame: 1 / 0)
+        monkeypatch.setattr(record, "frame", lambda: 1 / 0)
         train(net, 10)
     assert record.total_steps == 10
-    assert "✗ ZeroDivisionError" in view.words.value
+    assert "✗ ZeroDivisionError" in view.caption.value
 
 
 def test_it_draws_no_more_often_than_its_share_of_the_time_allows(monkeypatch):
     net, drawn = shared_net(), []
     with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=0.05) as view:
-        monkeypatch.setattr(view, "_draw_all", lambda: (drawn.append(1), time.sleep(0.05)))
+        frame = record.frame
+
+        def slow_frame():
+            drawn.append(1)
+            time.sleep(0.05)
+            return frame()
+
+        monkeypatch.setattr(record, "frame", slow_frame)
         started = time.monotonic()
         train(net, 10**6, lambda step, loss: view.stop() if time.monotonic() > started + 1.5 else None)
     assert 1 <= len(drawn) <= 3  # 0.05 s in each second, and one at the end
@@ -511,7 +531,7 @@ def test_it_takes_the_curves_of_an_unmodified_trainer():
         d2l.Trainer(max_epochs=3).fit(net, Data())
     assert set(view.board.data) == {"train_loss", "val_loss", "val_acc"}
     assert len(view.board.data["val_acc"]) == 3
-    assert view._axes["loss"].get_xlabel() == "epoch"
+    assert view.canvas.figure.axes[0].get_xlabel() == "epoch"
     assert record.total_steps == 12
 
 
@@ -528,15 +548,16 @@ def test_the_scrubber_shows_each_recorded_step(record, tmp_path):
         view.step.value = i
         row = table.iloc[i]
         assert shown(view) != before
-        assert f"<b>Step {table.index[i]:,}</b>" in view.words.value
-        ends = np.array([dot.get_xydata()[0] for _, dot in view._arrows.values()])
-        total = view._sum[1].get_xydata()[0]
+        assert f"<b>Step {table.index[i]:,}</b>" in view.caption.value
+        panel = view.canvas.figure.axes[2]
+        *ends, total = (line(panel, label).get_xydata()[-1] for label in ("2", "4", "their sum"))
+        ends = np.array(ends)
         np.testing.assert_allclose(ends.sum(0), total, atol=1e-6)  # the vectors add up
         lengths = np.linalg.norm(ends, axis=1)
         np.testing.assert_allclose(lengths / total[0], row["norm"] / row["sum", "norm"], rtol=1e-5)
         cosine = ends[0] @ ends[1] / lengths.prod()
         assert cosine == pytest.approx(row["cosine", "2, 4"], abs=1e-5)
-        assert f"{row['cosine', '2, 4']:+.2f}" in view.words.value
+        assert f"{row['cosine', '2, 4']:+.2f}" in view.caption.value
 
 
 def test_the_scrubber_changes_its_parameter(record):

@@ -1,4 +1,4 @@
-"""Fashion-MNIST in memory, as a d2l DataModule: the real images, or a labelled stand-in."""
+"""Fashion-MNIST in memory, as a d2l DataModule: the real images, or a labeled stand-in."""
 
 import gzip
 import hashlib
@@ -6,9 +6,12 @@ import math
 import os
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from .. import compat as compat  # before torchvision and d2l
@@ -27,29 +30,52 @@ _UNPACKED = {  # MD5 of what the official archives unpack to
     "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
 _ARCHIVES = dict(reversed(_Torchvision.resources))  # name -> MD5, the smallest file first
+_DataModule: Any = getattr(d2l, "DataModule", object)  # d2l 0.17 has none: `iters` serves it
 
 
-class FashionMNIST(getattr(d2l, "DataModule", object)):  # d2l 0.17 has no DataModule: `iters` serves it
+class FashionMNIST(_DataModule):
     """60,000 + 10,000 images of ten garments in memory, in shuffled batches for d2l's Trainer or `train_ch3`.
 
-    batch_size: images a batch; the last one may be smaller. root: the folder with the archives or unpacked files, as
-    torchvision lays them out or flat; by default the environment variable D2LPARAMS_DATA, else `../data` as in d2l.
-    What is missing there is downloaded, with a progress bar; no answer, or no leave to write, and a stand-in of the
-    same shapes is drawn, with a warning. device: where the uint8 tensors lie, by default the GPU if there is one.
-    seed: of the shuffling, so that two nets can be trained on the same batches; None for another order every time.
+    What is missing in the folder is downloaded, with a progress bar; no answer, or no leave to write, and a stand-in of
+    the same shapes is drawn, with a warning. Batches are float32 of shape (batch, 1, 28, 28) in [0, 1], and labels.
+    Nothing of yours is ever overwritten.
 
-    source: `REAL` or `STAND_IN`, for titles. train, val: TensorDatasets of images (uint8, (n, 1, 28, 28)) and labels
-    (int64). Batches are float32 of shape (batch, 1, 28, 28) in [0, 1], and labels.
-    Raises ValueError for a file that is cut short or altered, NotADirectoryError for a root that is a file; nothing
-    of yours is ever overwritten. Source: Xiao, Rasul and Vollgraf (2017). Met in notebook 5.
+    Args:
+        batch_size: images a batch; the last one may be smaller.
+        root: the folder with the archives or unpacked files, as torchvision lays them out or flat; by default the
+            environment variable D2LPARAMS_DATA, else `../data` as in d2l.
+        device: where the uint8 tensors lie, by default the GPU if there is one.
+        seed: of the shuffling, so that two nets can be trained on the same batches; None for another order every time.
 
-    >>> FashionMNIST.classes[:3]
-    ('T-shirt/top', 'Trouser', 'Pullover')
+    Attributes:
+        classes: the names of the ten garments.
+        source: `REAL` or `STAND_IN`, for titles.
+        train: 60,000 images (uint8, shape (n, 1, 28, 28)) and labels (int64), as a TensorDataset.
+        val: 10,000 more.
+
+    Raises:
+        ValueError: For a file that is cut short or altered.
+        NotADirectoryError: For a root that is a file.
+
+    Source: Xiao, Rasul and Vollgraf (2017). Met in notebook 5.
+
+    Example:
+        >>> FashionMNIST.classes[:3]
+        ('T-shirt/top', 'Trouser', 'Pullover')
     """
 
-    classes = tuple(_Torchvision.classes)
+    classes: tuple[str, ...] = tuple(_Torchvision.classes)
+    source: str
+    train: TensorDataset
+    val: TensorDataset
 
-    def __init__(self, batch_size=64, root=None, device=None, seed=0):
+    def __init__(
+        self,
+        batch_size: int = 64,
+        root: str | os.PathLike[str] | None = None,
+        device: torch.device | str | None = None,
+        seed: int | None = 0,
+    ) -> None:
         super().__init__()
         self.batch_size, self.seed = batch_size, seed
         self.root = Path(root or os.environ.get(ROOT_VARIABLE) or "../data")
@@ -61,23 +87,26 @@ class FashionMNIST(getattr(d2l, "DataModule", object)):  # d2l 0.17 has no DataM
         train_images, train_labels, val_images, val_labels = (tensor.to(self.device) for tensor in tensors)
         self.train, self.val = TensorDataset(train_images, train_labels), TensorDataset(val_images, val_labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.source}: {len(self.train):,} training and {len(self.val):,} test images, on {self.device.type}"
 
-    def train_dataloader(self):
+    def train_dataloader(self) -> "_Batches":
+        """Return the training images in batches, shuffled anew each time they are gone through."""
         return self.get_dataloader(train=True)
 
-    def val_dataloader(self):
+    def val_dataloader(self) -> "_Batches":
+        """Return the test images in batches, in their order."""
         return self.get_dataloader(train=False)
 
-    def get_dataloader(self, train):
+    def get_dataloader(self, train: bool) -> "_Batches":
+        """Return the one or the other."""
         return _Batches(self.train if train else self.val, self.batch_size, shuffle=train, seed=self.seed)
 
-    def iters(self):
+    def iters(self) -> tuple["_Batches", "_Batches"]:
         """Return `(train_iter, test_iter)`, as `d2l.load_data_fashion_mnist` does for `train_ch3`."""
         return self.train_dataloader(), self.val_dataloader()
 
-    def text_labels(self, indices):
+    def text_labels(self, indices: Iterable[int | Tensor]) -> list[str]:
         """Return the class names of some labels."""
         return [self.classes[int(i)] for i in indices]
 
@@ -85,25 +114,27 @@ class FashionMNIST(getattr(d2l, "DataModule", object)):  # d2l 0.17 has no DataM
 class _Batches:
     """Batches by index: what a DataLoader yields, without its workers and without collating images one by one."""
 
-    def __init__(self, dataset, batch_size, shuffle, seed):
+    def __init__(self, dataset: TensorDataset, batch_size: int, shuffle: bool, seed: int | None) -> None:
         self.tensors, self.batch_size, self.shuffle = dataset.tensors, batch_size, shuffle
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)  # on the CPU: one order anywhere
 
-    def __len__(self):
+    def __len__(self) -> int:
         return math.ceil(len(self.tensors[0]) / self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self.tensors
+        order = None
         if self.shuffle:
             order = torch.randperm(len(images), generator=self.generator).to(images.device)
         for start in range(0, len(images), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            if self.shuffle:
-                batch = order[batch]
-            yield images[batch] / 255, labels[batch]
+            if order is None:
+                yield images[batch] / 255, labels[batch]
+            else:
+                yield images[order[batch]] / 255, labels[order[batch]]
 
 
-def _real(root):
+def _real(root: Path) -> list[Tensor] | None:
     """Return the four tensors of the real data set, or None, with a warning, if they cannot be had."""
     if root.exists() and not root.is_dir():
         raise NotADirectoryError(
@@ -123,11 +154,12 @@ def _real(root):
             stacklevel=3,
         )
         return None
-    tensors = [_tensor(contents[name]) for name, _ in _Torchvision.resources]
+    found = {name: content for name, content in contents.items() if content is not None}
+    tensors = [_tensor(found[name]) for name, _ in _Torchvision.resources]
     return [tensor[:, None] if tensor.dim() == 3 else tensor.long() for tensor in tensors]
 
 
-def _find(root, name):
+def _find(root: Path, name: str) -> bytes | None:
     """Return the unpacked bytes of the archive `name` under `root`, or None; ValueError if all that is there is bad."""
     problems = []
     for folder in (root / "FashionMNIST" / "raw", root):
@@ -147,13 +179,15 @@ def _find(root, name):
     return None
 
 
-def _download(root, name, seconds):
+def _download(root: Path, name: str, seconds: float | None) -> None:
     """Fetch one archive into torchvision's folder, whole or not at all; give up after `seconds`, if given."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
 
-    def fetch():
+    failed: list[Exception] = []
+
+    def fetch() -> None:
         try:
             pooch.retrieve(
                 _Torchvision.mirrors[0] + name,
@@ -165,7 +199,6 @@ def _download(root, name, seconds):
         except Exception as error:
             failed.append(error)
 
-    failed = []
     thread = threading.Thread(target=fetch, daemon=True)  # looking a host up has no time limit of its own
     thread.start()
     thread.join(seconds)
@@ -175,7 +208,7 @@ def _download(root, name, seconds):
         raise failed[0]
 
 
-def _tensor(content):
+def _tensor(content: bytes) -> Tensor:
     """Return the tensor in an IDX file of bytes. Source: the format's description beside the MNIST data set."""
     dimensions = content[3]
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]

@@ -1,33 +1,49 @@
-"""The tie playground: share layers in every way that notebook 4 names, edit one entry, see where it shows up."""
+"""The tie playground: share layers in every way that notebook 4 names, edit one entry, see where it shows up.
+
+Its numbers are those of `small_nets`: `places`, `set_entry` and `weight_uses`.
+"""
 
 import html
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import ipywidgets
 import torch
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from torch import Tensor, nn
 
 from .. import plots
 from ..access import count_parameters, parameter_table
 from ..sharing import ties, untie
-from ..widgets.base import Face, answer, button, choice, slider
+from ..widgets.base import InteractiveFigure, button, dropdown, on_control, slider
 from ..widgets.canvas import Canvas
-from .small_nets import NETS, WAYS, places, set_entry, share, weight_uses
+from .small_nets import NETS, WAYS_TO_SHARE, places, set_entry, share, weight_uses
 
-_LETTERS = "ABC"
+_LETTERS = "ABC"  # of the Parameters
 
 
-class Playground(Face):
+class Matrix(NamedTuple):
+    """One panel of the playground."""
+
+    title: str
+    values: Tensor  # shape (rows, columns)
+    parameter: int  # whose it is, counted from 0: the color of its frame
+    outlined: Tensor | None = None  # True where an entry was just changed
+
+
+class Playground(InteractiveFigure):
     """What `tie_playground` returns. Controls: kind; way, one, other, tie, untie; place, row, column, value, write;
     and again, to start afresh."""
 
-    def __init__(self, net):
-        self.kind = choice("net", NETS, net, "360px")
-        self.way = choice("share", WAYS, width="330px")
-        self.one, self.other, self.place = (choice(label, [], width="150px") for label in ("of", "with", "weight at"))
-        self.row, self.column = (
-            ipywidgets.BoundedIntText(description=label, value=0, min=0, max=3, layout={"width": "150px"})
-            for label in ("row", "column")
-        )
+    def __init__(self, net: str) -> None:
+        self.kind = dropdown("net", NETS, net, "360px")
+        self.way = dropdown("share", WAYS_TO_SHARE, width="330px")
+        self.one = dropdown("of", [], width="150px")
+        self.other = dropdown("with", [], width="150px")
+        self.place = dropdown("weight at", [], width="150px")
+        self.row = ipywidgets.BoundedIntText(description="row", min=0, max=3, layout={"width": "150px"})
+        self.column = ipywidgets.BoundedIntText(description="column", min=0, max=3, layout={"width": "150px"})
         self.value = slider(ipywidgets.FloatSlider, "new value", value=2.0, min=-3, max=3, step=0.25)
         self.tie = button("tie", self.do_tie, "share the two layers in the chosen way")
         self.untie = button("untie all", self.do_untie, "give each place a copy of its own: d2lparams.untie")
@@ -42,97 +58,131 @@ class Playground(Face):
         self.kind.observe(self.rebuild, "value")
         self.rebuild()
 
-    @answer
-    def rebuild(self):
+    @on_control
+    def rebuild(self) -> None:
         """Start afresh with the chosen net."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.net = NETS[self.kind.value]()
-        for control, index in ((self.one, 0), (self.other, -1), (self.place, 0)):
-            control.options = [(path or "(the net)", path) for path in places(self.net)]
-            control.index = index % len(control.options)
-        self._draw("Nothing done yet.", {})
+        options = [(_show_path(path), path) for path in places(self.net)]
+        for control, index in ((self.one, 0), (self.other, len(options) - 1), (self.place, 0)):
+            control.options = options
+            control.index = index
+        self._show_net("Nothing done yet.")
 
-    @answer
-    def do_tie(self):
+    @on_control
+    def do_tie(self) -> None:
         """Share the two layers in the chosen way."""
         share(self.net, self.way.value, self.one.value, self.other.value)
-        self._draw(f"{self.other.value} now shares with {self.one.value}: {self.way.value}.", {})
+        self._show_net(f"{self.other.value} now shares with {self.one.value}: {self.way.value}.")
 
-    @answer
-    def do_untie(self):
+    @on_control
+    def do_untie(self) -> None:
         """Go on with a twin in which every place has a copy of its own."""
         self.net = untie(self.net)
-        self._draw("Untied: every place has a copy of its own.", {})
+        self._show_net("Untied: every place has a copy of its own.")
 
-    @answer
-    def do_write(self):
+    @on_control
+    def do_write(self) -> None:
         """Write the value into the chosen entry and outline where it shows up."""
-        changed = set_entry(self.net, self.place.value, self.row.value, self.column.value, self.value.value)
-        seen = [f"{path or '(the net)'} {index}" for path, mask in changed.items() for index in mask.nonzero().tolist()]
+        place = self.place.value
+        changed = set_entry(self.net, place, self.row.value, self.column.value, self.value.value)
+        seen = [f"{_show_path(path)} {index}" for path, mask in changed.items() for index in mask.nonzero().tolist()]
         where = ", ".join(seen) or "nowhere: it had that value already"
-        self._draw(f"Written through {self.place.value or '(the net)'}; it shows up at {where}.", changed)
+        self._show_net(f"Written through {_show_path(place)}; it shows up at {where}.", changed)
 
-    def _draw(self, told, changed):
-        uses, net = weight_uses(self.net), self.net
-        weights, figure = places(net), self.canvas.figure
-        owner = {p: i for i, p in enumerate(dict.fromkeys(weights.values()))}  # a Parameter is hashed by identity
+    def _show_net(self, done: str, changed: Mapping[str, Tensor] | None = None) -> None:
+        """Draw the net as it stands, and say what was done to it, and which entries that has changed."""
+        net, figure = self.net, self.canvas.figure
         self.canvas.clear()
-        upper = figure.add_gridspec(1, 4, left=0.04, right=0.99, bottom=0.6, top=0.86, wspace=0.3)
-        lower = figure.add_gridspec(1, 4, left=0.04, right=0.99, bottom=0.06, top=0.34, wspace=0.3)
-        for slot, (path, weight) in zip(upper, weights.items(), strict=False):
-            i = owner[weight]
-            title = f"{path + '.' if path else ''}weight: Parameter {_LETTERS[i]}"
-            _matrix(figure.add_subplot(slot), weight.detach(), title, i, changed.get(path))
-        panels = []
-        for i, gradients in enumerate(entry.gradients for entry in uses):
-            panels += [(f"{_LETTERS[i]}: use at {use}", gradient, i) for use, gradient in gradients.items()]
-            if len(gradients) > 1:
-                panels.append((f"{_LETTERS[i]}.grad: the sum", sum(gradients.values()), i))
-        for slot, (title, gradient, i) in zip(lower, panels, strict=False):
-            _matrix(figure.add_subplot(slot), gradient, f"{title}\nnorm {gradient.norm():.3f}", i)
+        for matrices, bottom, top in ((weights(net, changed or {}), 0.6, 0.86), (gradients(net), 0.06, 0.34)):
+            grid = figure.add_gridspec(1, 4, left=0.04, right=0.99, bottom=bottom, top=top, wspace=0.3)
+            for position, matrix in enumerate(list(matrices)[:4]):
+                _draw(figure.add_subplot(grid[position]), matrix)
         figure.text(0.01, 0.94, "weights, a frame's color for each Parameter; outlined: just changed", size=9)
         figure.text(0.01, 0.47, "gradient of each use, and the sum where there are several", size=9)
         names, parameters = list(net.state_dict()), [name for name, _ in net.named_parameters()]
-        self.name = (
+        self.summary = (
             f"tie playground: {self.kind.value}; numbers: {count_parameters(net)}, "
             f"in parameters(): {len(parameters)}, in state_dict(): {len(names)}"
         )
         self.show(
-            f"<b>{html.escape(told)}</b><br>"
+            f"<b>{html.escape(done)}</b><br>"
             f"<code>parameters()</code> has {len(parameters)}: {', '.join(parameters)}<br>"
             f"<code>state_dict()</code> has {len(names)}: {', '.join(names)}<br>{ties(net)._repr_html_()}"
             f"{parameter_table(net)._repr_html_()}"
         )
 
 
-def _matrix(axis, values, title, i, outlined=None):
+def weights(net: nn.Module, changed: Mapping[str, Tensor]) -> Iterator[Matrix]:
+    """Yield the weight at each place; `changed` is what `set_entry` returned."""
+    numbers = _numbers(net)
+    for path, weight in places(net).items():
+        name = f"{path}.weight" if path else "weight"
+        i = numbers[weight]
+        yield Matrix(f"{name}: Parameter {_LETTERS[i]}", weight.detach(), i, changed.get(path))
+
+
+def gradients(net: nn.Module) -> Iterator[Matrix]:
+    """Yield the gradient that each use of each weight adds, and their sum where there are several."""
+    numbers = _numbers(net)
+    for name, by_use in weight_uses(net).items():
+        i = numbers[net.get_parameter(name)]
+        shown = {f"{_LETTERS[i]}: use at {place}": gradient for place, gradient in by_use.items()}
+        if len(by_use) > 1:
+            shown[f"{_LETTERS[i]}.grad: the sum"] = torch.stack(list(by_use.values())).sum(0)
+        for title, gradient in shown.items():
+            yield Matrix(f"{title}\nnorm {gradient.norm():.3f}", gradient, i)
+
+
+def _numbers(net: nn.Module) -> dict[nn.Parameter, int]:
+    """Return {weight: which of the Parameters it is, counted from 0}; a Parameter is hashed by identity."""
+    return {parameter: i for i, parameter in enumerate(dict.fromkeys(places(net).values()))}
+
+
+def _show_path(path: str) -> str:
+    return path or "(the net)"
+
+
+def _draw(axis: Axes, matrix: Matrix) -> None:
     """Draw a matrix with its entries written in, framed in the color of its Parameter."""
-    reach = 1.4 * float(values.abs().max()) or 1.0  # paler, so that text stays legible
-    axis.imshow(values.numpy(), cmap=plots.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
-    for (row, column), value in (((r, c), values[r, c]) for r in range(len(values)) for c in range(values.shape[1])):
-        axis.text(column, row, f"{value:.2f}", ha="center", va="center", size=8)
-        if outlined is not None and outlined[row, column]:
-            box = {"xy": (column - 0.46, row - 0.46), "width": 0.92, "height": 0.92}
-            axis.add_patch(Rectangle(**box, fill=False, edgecolor="black", linewidth=2.5))
-    axis.set_title(title, fontsize=8)
-    axis.set(xticks=range(values.shape[1]), yticks=range(len(values)))
+    values = matrix.values.numpy()
+    rows, columns = values.shape
+    reach = 1.4 * float(abs(values).max()) or 1.0  # paler, so that text stays legible
+    axis.imshow(values, cmap=plots.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
+    for row in range(rows):
+        for column in range(columns):
+            axis.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", size=8)
+            if matrix.outlined is not None and matrix.outlined[row, column]:
+                corner = (column - 0.46, row - 0.46)
+                axis.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor="black", linewidth=2.5))
+    axis.set_title(matrix.title, fontsize=8)
+    axis.set(xticks=range(columns), yticks=range(rows))
     axis.tick_params(labelsize=7, length=0)
     for spine in axis.spines.values():
-        spine.set(color=plots.color(i), linewidth=3)
+        spine.set(color=plots.color(matrix.parameter), linewidth=3)
 
 
-def tie_playground(net="three linear layers"):
-    """Return a small net to share the layers of, in every way of `small_nets.WAYS`, and to edit one entry of.
+def tie_playground(net: str = "three linear layers") -> Playground:
+    """Return a small net to share the layers of, in every way of `small_nets.WAYS_TO_SHARE`, and to edit one entry of.
 
-    net: a key of `small_nets.NETS`. Above, the weight at each place, framed by Parameter; below, the gradient that
-    each use adds; beneath, what `parameters()`, `state_dict()`, `ties` and `parameter_table` say. Met in notebook 4.
+    Above, the weight at each place, framed by Parameter; below, the gradient that each use adds; beneath, what
+    `parameters()`, `state_dict()`, `ties` and `parameter_table` say.
 
-    >>> playground = tie_playground()
-    >>> playground
-    tie playground: three linear layers; numbers: 36, in parameters(): 6, in state_dict(): 6
-    >>> playground.tie.click()
-    >>> playground
-    tie playground: three linear layers; numbers: 27, in parameters(): 5, in state_dict(): 6
+    Args:
+        net: a key of `small_nets.NETS`.
+
+    Returns:
+        A widget for the notebook; its `net` is the module as it stands.
+
+    Met in notebook 4.
+
+    Example:
+        >>> playground = tie_playground()
+        >>> playground
+        tie playground: three linear layers; numbers: 36, in parameters(): 6, in state_dict(): 6
+        >>> playground.tie.click()
+        >>> playground
+        tie playground: three linear layers; numbers: 27, in parameters(): 5, in state_dict(): 6
     """
     return Playground(net)

@@ -1,59 +1,87 @@
-"""What all interactive figures have in common: controls above, a picture, words below."""
+"""What all interactive figures have in common: controls above, a picture, a caption below."""
 
 import base64
 import functools
 import html
 import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
+import IPython
 import ipywidgets
-from IPython import get_ipython
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from .canvas import Screen
+from ..record import Record
+from .canvas import Canvas, CanvasWidget
 
-_LABELS = {"description_width": "initial"}
-_faces = {}  # id of a notebook's cell -> (id of its run, the faces that this run made)
+_WHOLE_LABEL = {"description_width": "initial"}
+_AnyFigure = TypeVar("_AnyFigure", bound="InteractiveFigure")
 
 
-class Face(ipywidgets.VBox):
-    """Rows of controls, a picture, and words that say what it shows; any error stands in the words' place.
+class InteractiveFigure(ipywidgets.VBox):
+    """Rows of controls, a picture, and a caption that says what it shows; any error stands in the caption's place.
 
-    name: what the notebook stores as text. canvas: a `Canvas`. rows: lists of controls. When the cell that made a face
-    is run again, that face is closed with all its controls.
+    When the cell that made a figure is run again, that figure is closed with all its controls. The method that draws
+    sets `summary` and calls `show`.
+
+    Args:
+        summary: what the notebook stores as text, and a screen reader says of the picture.
+        canvas: what is drawn on.
+        *rows: of controls, each a list of widgets.
+
+    Attributes:
+        summary: as above, changed with what is shown.
+        canvas: as above.
+        canvas_widget: what shows the canvas in the browser.
+        caption: the text below, an HTML widget.
     """
 
-    def __init__(self, name, canvas, *rows):
-        self.name, self.canvas = name, canvas
-        self.screen = Screen()
-        self.words = ipywidgets.HTML()
+    summary: str
+    canvas: Canvas
+    canvas_widget: CanvasWidget
+    caption: ipywidgets.HTML
+
+    def __init__(self, summary: str, canvas: Canvas, *rows: list[ipywidgets.Widget]) -> None:
+        self.summary, self.canvas = summary, canvas
+        self.canvas_widget, self.caption = CanvasWidget(), ipywidgets.HTML()
         self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
-        lines = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
-        super().__init__([*lines, self.screen, self.words])
-        for widget in _below(self):
-            answer_at_once(widget)
-        _replace_earlier(self)
+        boxes = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
+        super().__init__([*boxes, self.canvas_widget, self.caption])
+        for widget in with_children(self):
+            answer_while_running(widget)
+        _close_earlier(self)
 
-    def __repr__(self):
-        return self.name
+    def __repr__(self) -> str:
+        return self.summary
 
-    def _repr_mimebundle_(self, **options):
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         with self._turn:
             picture = base64.b64encode(self.canvas.png()).decode()
-        return super()._repr_mimebundle_(**options) | {"text/plain": self.name, "image/png": picture}
+        return super()._repr_mimebundle_(**options) | {"text/plain": self.summary, "image/png": picture}
 
-    def show(self, words):
-        """Show the canvas as it stands now, and the words, in HTML, below it."""
-        self.screen.show(self.canvas, self.name)
-        self.words.value = f'<div aria-live="polite">{words}</div>'
+    def show(self, caption: str) -> None:
+        """Show the canvas as it stands now, and a caption below it.
 
-    def tell(self, error):
-        """Show an error in the words' place."""
-        told = html.escape(f"{type(error).__name__}: {error}")
-        self.words.value = f'<div role="alert"><b style="color:#D55E00">✗ {told}</b></div>'
+        Args:
+            caption: in HTML.
+        """
+        self.canvas_widget.show(self.canvas, self.summary)
+        self.caption.value = f'<div aria-live="polite">{caption}</div>'
 
-    def close(self):
+    def show_error(self, error: Exception) -> None:
+        """Show an error in the caption's place.
+
+        Args:
+            error: what a control's work has raised.
+        """
+        message = html.escape(f"{type(error).__name__}: {error}")
+        self.caption.value = f'<div role="alert"><b style="color:#D55E00">✗ {message}</b></div>'
+
+    def close(self) -> None:
         """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""
-        for widget in _below(self):
+        for widget in with_children(self):
             widget.unobserve_all()
             for part in (widget.layout, getattr(widget, "style", None)):
                 if part is not None:
@@ -61,80 +89,147 @@ class Face(ipywidgets.VBox):
             ipywidgets.Widget.close(widget)
 
 
-def logarithmic(axis):
-    """Make the vertical axis logarithmic, with few ticks: most of a picture's time goes into them."""
-    axis.set_yscale("log")
-    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 4)))
-    axis.tick_params(which="minor", labelsize=7)
+def on_control(method: Callable[[_AnyFigure], None]) -> Callable[..., None]:
+    """Let a method of an `InteractiveFigure` answer its controls: one at a time, and with errors in the caption.
 
+    Args:
+        method: what to do when a control has been moved; without arguments but `self`.
 
-def source(figure, record):
-    """Say above a record's figure what the net was trained on."""
-    figure.suptitle(record.source, x=0.01, y=0.99, ha="left", fontsize=8)
-
-
-def answer(method):
-    """Let a method of a `Face` answer its controls: one at a time, and with errors shown in the words."""
+    Returns:
+        The method, which may be handed to `observe` too.
+    """
 
     @functools.wraps(method)
-    def answering(self, *event):
+    def answer(self: _AnyFigure, *event: object) -> None:
         with self._turn:
             try:
-                return method(self)
+                method(self)
             except Exception as error:
-                self.tell(error)
+                self.show_error(error)
 
-    return answering
-
-
-def slider(kind, label, **options):
-    """Return a slider of ipywidgets with its whole label; `kind` is its class."""
-    return kind(description=label, style=_LABELS, layout={"width": "320px"}, **options)
+    return answer
 
 
-def choice(label, options, value=None, width="240px"):
-    """Return a dropdown with its whole label."""
-    value = next(iter(options), None) if value is None else value
-    return ipywidgets.Dropdown(
-        description=label,
-        options=list(options),
-        value=value,
-        style=_LABELS,
-        layout={"width": width, "flex": "0 0 auto"},
-    )
+def answer_while_running(widget: ipywidgets.Widget) -> None:
+    """Let the front end's messages to a widget reach the thread that JupyterLab keeps for controls, while a cell runs.
+
+    ipykernel 7.4 sends them to whichever thread sent to the widget last: let it forget which. Its name for that is
+    private; where it is called something else, controls may have to wait for the cell.
+
+    Args:
+        widget: any that is in use.
+    """
+    getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
 
-def button(label, action, tooltip):
-    """Return a button that calls `action()`."""
+def with_children(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """Return a widget and every one inside it.
+
+    Args:
+        widget: of any kind.
+
+    Returns:
+        Each widget before those inside it.
+    """
+    found = [widget]
+    for child in getattr(widget, "children", ()):
+        found += with_children(child)
+    return found
+
+
+# ---- controls, each with its whole label
+
+
+def slider(kind: type[ipywidgets.Widget], label: str, **options: Any) -> Any:
+    """Return a slider with its whole label.
+
+    Args:
+        kind: its class in ipywidgets.
+        label: what stands beside it.
+        **options: of its class.
+
+    Returns:
+        The widget.
+    """
+    return kind(description=label, style=_WHOLE_LABEL, layout={"width": "320px"}, **options)
+
+
+def dropdown(label: str, options: Iterable[Any], value: Any = None, width: str = "240px") -> ipywidgets.Dropdown:
+    """Return a list to choose from.
+
+    Args:
+        label: what stands beside it.
+        options: what there is to choose; it may be nothing yet.
+        value: one of them; None for the first.
+        width: with the label, in CSS.
+
+    Returns:
+        The widget.
+    """
+    options = list(options)
+    if value is None and options:
+        value = options[0]
+    layout = {"width": width, "flex": "0 0 auto"}
+    return ipywidgets.Dropdown(description=label, options=options, value=value, style=_WHOLE_LABEL, layout=layout)
+
+
+def button(label: str, action: Callable[[], object], tooltip: str) -> ipywidgets.Button:
+    """Return a button.
+
+    Args:
+        label: what stands on it.
+        action: what a click calls.
+        tooltip: what it does, in words.
+
+    Returns:
+        The widget.
+    """
     result = ipywidgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
     result.on_click(lambda _: action())
     return result
 
 
-def answer_at_once(widget):
-    """Let the front end's messages to this widget reach the thread that JupyterLab keeps for controls, also if a cell
-    runs. ipykernel 7.4 sends them to whichever thread sent to the widget last: let it forget which.
+# ---- axes
+
+
+def use_log_scale(axis: Axes) -> None:
+    """Make the vertical axis logarithmic, with few ticks: most of a picture's time goes into them.
+
+    Args:
+        axis: of any figure; it is changed in place.
     """
-    vars(widget.comm).pop("_reply_subshell_id", None)
+    axis.set_yscale("log")
+    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 4)))
+    axis.tick_params(which="minor", labelsize=7)
 
 
-def _below(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from _below(child)
+def name_source(figure: Figure, record: Record) -> None:
+    """Say above a record's figure what the net was trained on.
+
+    Args:
+        figure: of that record; it is changed in place.
+        record: its `source` is what is said.
+    """
+    figure.suptitle(record.source, x=0.01, y=0.99, ha="left", fontsize=8)
 
 
-def _replace_earlier(face):
+# ---- what a cell made before it was run again
+
+
+_made: dict[str, tuple[str, list[InteractiveFigure]]] = {}  # id of a cell -> (id of its last run, what that run made)
+
+
+def _close_earlier(figure: InteractiveFigure) -> None:
     """Close what an earlier run of this cell has made, so that nothing stays behind."""
-    kernel = getattr(get_ipython(), "kernel", None)
-    parent = kernel.get_parent() if kernel else {}
-    cell = parent.get("metadata", {}).get("cellId")
+    kernel = getattr(IPython.get_ipython(), "kernel", None)
+    request = kernel.get_parent() if kernel else {}
+    cell = request.get("metadata", {}).get("cellId")
     if cell is None:
         return
-    run = parent["header"]["msg_id"]
-    earlier, faces = _faces.get(cell, (run, []))
-    if earlier != run:
-        for old in faces:
-            old.close()
-        faces = []
-    _faces[cell] = run, [*faces, face]
+    run = request["header"]["msg_id"]
+    last_run, figures = _made.get(cell, (run, []))
+    if last_run != run:
+        for earlier in figures:
+            earlier.close()
+        figures = []
+    _made[cell] = run, [*figures, figure]

@@ -40,15 +40,15 @@ function drawText(pen, { text, x, y, color, size, align, baseline }) {
   pen.fillText(text, x, y);
 }
 
-function draw(canvas, ground, { lines, texts, points }) {
+function draw(canvas, background, { lines, texts, points }) {
   const ratio = window.devicePixelRatio;
   const pen = canvas.getContext("2d");
-  const size = [ratio * ground.width, ratio * ground.height].map(Math.round);
+  const size = [ratio * background.width, ratio * background.height].map(Math.round);
   if (canvas.width !== size[0]) canvas.width = size[0];
   if (canvas.height !== size[1]) canvas.height = size[1];
-  canvas.style.width = `${ground.width}px`;
+  canvas.style.width = `${background.width}px`;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.drawImage(ground, 0, 0);
+  pen.drawImage(background, 0, 0);
   const numbers = new Float32Array(points.buffer.slice(points.byteOffset, points.byteOffset + points.byteLength));
   const pairs = Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]]);
   for (const line of lines) drawLine(pen, line, pairs.splice(0, line.count));
@@ -61,22 +61,23 @@ export default {
     canvas.style.maxWidth = "100%";
     canvas.setAttribute("role", "img");
     el.append(canvas);
-    let source, ready;
+    let png, decoded;
     const update = async () => {
-      if (source !== model.get("ground")) {
-        source = model.get("ground");
-        ready = createImageBitmap(new Blob([source], { type: "image/png" }));
+      if (png !== model.get("background")) {
+        png = model.get("background");
+        decoded = createImageBitmap(new Blob([png], { type: "image/png" }));
       }
-      const [mine, ground] = [ready, await ready];
-      if (mine !== ready) return; // a newer one has come meanwhile
+      const mine = decoded;
+      const background = await mine;
+      if (mine !== decoded) return; // a newer one has come meanwhile
       canvas.setAttribute("aria-label", model.get("label"));
-      draw(canvas, ground, model.get("scene"));
+      draw(canvas, background, model.get("overlay"));
     };
     model.on("change", update);
     window.addEventListener("resize", update); // as zooming does, and then the picture has other pixels
     update();
-    // whether there is a network between: see SEGMENT in canvas.py
-    model.set("near", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
+    // whether there is a network between: see TCP_SEGMENT in canvas.py
+    model.set("is_local", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
     model.save_changes();
     return () => {
       model.off("change", update);

@@ -1,7 +1,11 @@
-"""What a figure is drawn on: a picture that stays, and lines and words over it that the browser draws anew."""
+"""What an interactive figure is drawn on: a background that stays, and lines and texts over it that the browser draws.
+
+`canvas.js` is the browser's half. Both name what passes between them alike: background, overlay, label, is_local.
+"""
 
 import io
 from pathlib import Path
+from typing import Any, TypeVar
 
 import anywidget
 import matplotlib
@@ -11,97 +15,132 @@ import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-_DASHES = {"--": "dashed", "-.": "dashdot", ":": "dotted"}
 _BASELINES = {"top": "top", "center": "middle", "baseline": "alphabetic", "bottom": "bottom"}
-
+_Artist = TypeVar("_Artist", Line2D, Text)
 
 # Jupyter's server leaves Nagle's algorithm on: what fills no TCP segment, of 64 KiB between programs of one machine,
 # waits up to 40 ms until the browser has acknowledged the message before it.
-SEGMENT = 2**16
+TCP_SEGMENT = 2**16
 
 
 class Canvas:
-    """A figure on white. What is `moving` is left to the browser, which needs milliseconds; the rest is a picture.
+    """A figure on white. What is drawn on top is left to the browser, which needs milliseconds; the rest is a picture.
 
-    width, height: in inches, of 100 pixels. The figure is no pyplot figure, so no notebook shows it a second time.
+    The figure is no pyplot figure, so no notebook shows it a second time.
+
+    Args:
+        width: in inches, of 100 pixels.
+        height: in inches, of 100 pixels.
     """
 
-    def __init__(self, width, height):
+    def __init__(self, width: float, height: float) -> None:
         self.figure = Figure((width, height), dpi=100, facecolor="white")
         self._agg = FigureCanvasAgg(self.figure)
-        self._moving, self._ground = [], None
+        self._lines: list[Line2D] = []
+        self._texts: list[Text] = []
+        self._background: bytes | None = None
 
-    def moving(self, artist):
-        """Have a line or a text drawn on top of the rest, anew for each scene, and return it."""
+    def on_top(self, artist: _Artist) -> _Artist:
+        """Have a line or a text drawn over the rest, anew for each overlay.
+
+        Args:
+            artist: of this figure.
+
+        Returns:
+            The same artist.
+        """
         artist.set_animated(True)
-        self._moving.append(artist)
+        if isinstance(artist, Text):
+            self._texts.append(artist)
+        else:
+            self._lines.append(artist)
         return artist
 
-    def still(self):
-        """Forget how the rest looked: it has changed."""
-        self._ground = None
+    def forget_background(self) -> None:
+        """Draw the background anew when it is asked for next: it has changed."""
+        self._background = None
 
-    def clear(self):
+    def clear(self) -> None:
         """Empty the figure."""
         self.figure.clear()
-        self._moving, self._ground = [], None
+        self._lines, self._texts, self._background = [], [], None
 
-    def png(self):
-        """Return the whole picture as it stands now."""
+    def png(self) -> bytes:
+        """Return the whole picture as it stands now.
+
+        Returns:
+            A PNG file's content.
+        """
         self._agg.draw()
-        for artist in self._moving:
+        for artist in [*self._lines, *self._texts]:
             self.figure.draw_artist(artist)
         return self._encoded()
 
-    def ground(self):
-        """Return the picture without what moves."""
-        if self._ground is None:
-            self._agg.draw()
-            self._ground = self._encoded()
-        return self._ground
+    def background(self) -> bytes:
+        """Return the picture without what is drawn on top.
 
-    def scene(self):
-        """Return what moves, for `canvas.js`: texts, lines, and the lines' points one after the other.
-
-        All lengths are pixels, from the upper left corner. An axis that scales itself has done so in `ground`.
+        Returns:
+            A PNG file's content.
         """
-        texts = [self._text(artist) for artist in self._moving if isinstance(artist, Text) and artist.get_visible()]
-        moving = [artist for artist in self._moving if not isinstance(artist, Text)]
-        points = [artist.get_transform().transform(artist.get_xydata()) for artist in moving]
-        lines = [self._line(artist) | {"count": len(xy)} for artist, xy in zip(moving, points, strict=True)]
-        flipped = np.concatenate([np.empty((0, 2)), *points]) * (1, -1) + (0, self.figure.bbox.height)
-        return {"texts": texts, "lines": lines, "points": flipped.astype("<f4").tobytes()}
+        if self._background is None:
+            self._agg.draw()
+            self._background = self._encoded()
+        return self._background
 
-    def _text(self, artist):
-        x, y = artist.get_transform().transform(artist.get_unitless_position())
+    def overlay(self) -> dict[str, Any]:
+        """Return what is drawn on top, for `canvas.js`.
+
+        All lengths are pixels, from the upper left corner. An axis that scales itself has done so in `background`.
+
+        Returns:
+            `texts` and `lines`: a dictionary for each. `points`: x and y of each point of all lines, one line after the
+            other, as little-endian float32.
+        """
+        texts = [self._describe_text(text) for text in self._texts if text.get_visible()]
+        points = [line.get_transform().transform(line.get_xydata()) for line in self._lines]
+        lines = [self._describe_line(line, len(xy)) for line, xy in zip(self._lines, points, strict=True)]
+        every = np.concatenate([np.empty((0, 2)), *points])
+        every[:, 1] = self.figure.bbox.height - every[:, 1]
+        return {"texts": texts, "lines": lines, "points": every.astype("<f4").tobytes()}
+
+    def _describe_text(self, text: Text) -> dict[str, Any]:
+        x, y = text.get_transform().transform(text.get_unitless_position())
         return {
-            "text": artist.get_text(),
+            "text": text.get_text(),
             "x": x,
             "y": self.figure.bbox.height - y,
-            "color": to_hex(artist.get_color()),
-            "size": self._pixels(artist.get_fontsize()),
-            "align": artist.get_horizontalalignment(),
-            "baseline": _BASELINES[artist.get_verticalalignment()],
+            "color": to_hex(text.get_color()),
+            "size": self._pixels(float(text.get_fontsize())),
+            "align": text.get_horizontalalignment(),
+            "baseline": _BASELINES[text.get_verticalalignment()],
         }
 
-    def _line(self, artist):
-        style, box, width = artist.get_linestyle(), artist.axes.bbox, self._pixels(artist.get_linewidth())
-        dash = matplotlib.rcParams[f"lines.{_DASHES[style]}_pattern"] if style in _DASHES else []
+    def _describe_line(self, line: Line2D, count: int) -> dict[str, Any]:
+        style, width = line.get_linestyle(), self._pixels(line.get_linewidth())
+        patterns: dict[object, list[float]] = {
+            "--": matplotlib.rcParams["lines.dashed_pattern"],
+            "-.": matplotlib.rcParams["lines.dashdot_pattern"],
+            ":": matplotlib.rcParams["lines.dotted_pattern"],
+        }
+        mark = line.get_marker()
+        box = line.axes.bbox if line.axes else self.figure.bbox
         return {
-            "color": to_hex(artist.get_color()),
-            "width": width if style != "None" else 0,
-            "dash": [width * length for length in dash],
-            "mark": artist.get_marker().replace("None", ""),
-            "radius": self._pixels(artist.get_markersize() + artist.get_markeredgewidth()) / 2,
+            "count": count,
+            "color": to_hex(line.get_color()),
+            "width": 0 if style == "None" else width,
+            "dash": [width * length for length in patterns.get(style, [])],
+            "mark": "" if mark == "None" else mark,
+            "radius": self._pixels(line.get_markersize() + line.get_markeredgewidth()) / 2,
             "clip": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
         }
 
-    def _pixels(self, points):
+    def _pixels(self, points: float) -> float:
         return points * self.figure.dpi / 72
 
-    def _encoded(self):
+    def _encoded(self) -> bytes:
         size = self._agg.get_width_height()
         picture = PIL.Image.frombuffer("RGBA", size, self._agg.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
         png = io.BytesIO()
@@ -109,17 +148,31 @@ class Canvas:
         return png.getvalue()
 
 
-class Screen(anywidget.AnyWidget):
-    """The widget that shows a canvas. ground, scene: what `Canvas` returns. label: what a screen reader says of it."""
+class CanvasWidget(anywidget.AnyWidget):
+    """What shows a `Canvas` in the browser, by `canvas.js`.
+
+    Attributes:
+        background: what `Canvas.background` returns.
+        overlay: what `Canvas.overlay` returns.
+        label: what a screen reader says of the picture.
+        is_local: whether the browser runs on the server's machine, as `canvas.js` finds out.
+    """
 
     _esm = Path(__file__).with_name("canvas.js")
-    ground = traitlets.Bytes().tag(sync=True)
-    scene = traitlets.Dict().tag(sync=True)
+    background = traitlets.Bytes().tag(sync=True)
+    overlay = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
-    near = traitlets.Bool(False).tag(sync=True)  # the browser runs on the server's machine, says canvas.js
+    is_local = traitlets.Bool(False).tag(sync=True)
 
-    def show(self, canvas, label):
-        """Show a canvas as it stands now."""
+    def show(self, canvas: Canvas, label: str) -> None:
+        """Show a canvas as it stands now.
+
+        Args:
+            canvas: what to show.
+            label: what a screen reader says of it.
+        """
+        background, overlay = canvas.background(), canvas.overlay()  # in this order: see `Canvas.overlay`
+        if self.is_local:
+            overlay["padding"] = bytes(TCP_SEGMENT)
         with self.hold_sync():  # one message: no frame shows the one without the other
-            filling = {"filling": bytes(SEGMENT)} if self.near else {}
-            self.ground, self.scene, self.label = canvas.ground(), canvas.scene() | filling, label
+            self.background, self.overlay, self.label = background, overlay, label

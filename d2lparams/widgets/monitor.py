@@ -3,259 +3,262 @@
 import html
 import threading
 import time
+from types import TracebackType
+from typing import Any
 
 from IPython.display import display
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from .. import plots
-from ..plots.board import Point
-from .base import Face, answer_at_once, button, logarithmic, source
+from ..plots.board import Curves, Point
+from ..record import Record
+from .base import InteractiveFigure, answer_while_running, button
 from .canvas import Canvas
+from .live_panels import LivePanels
 
-LINES = 7  # weights that are drawn, one for each color: of a deeper net the first, the last, and some between
-QUANTITIES = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}
-POINTS = 1000  # beyond these, what `log` was given is thinned to half
+MOST_POINTS = 1000  # of a curve that `log` was given; then it is thinned to half
+_NO_CURVES = (
+    " No loss came yet: <code>net.board = monitor.board</code> with d2l, "
+    "<code>monitor.log(train_loss=loss)</code> in a loop of your own."
+)
 
 
 class Stopped(KeyboardInterrupt):
-    """What the stop button raises between two steps of the loop; the `with` block that it ends catches it."""
+    """What the stop button raises between two steps of the loop; the `with` block that it ends catches it.
 
-
-class Curves(plots.Board):
-    """Keeps the curves that d2l's Trainer hands to `net.board`, and leaves the drawing to the monitor."""
-
-    def _redraw(self):
-        pass
-
-    def _progress(self, x):
-        pass
-
-
-class Monitor(Face):
-    """What `monitor` returns: a face to enter in a `with` statement, around the loop.
-
-    board: for `net.board` of a d2l module. changes: (step, factor) for each change of the learning rate.
-    The controls only set flags; pausing, stopping and drawing happen in the loop's own thread, between two steps.
+    Args:
+        monitor: whose button it was.
     """
 
-    def __init__(self, record, seconds, share):
-        self.record, self.seconds, self.share = record, seconds, share
-        self.board, self.changes = Curves(), []
+    def __init__(self, monitor: "Monitor") -> None:
+        super().__init__("stopped by the training monitor")
+        self.monitor = monitor
+
+
+class Monitor(InteractiveFigure):
+    """What `monitor` returns: to be entered in a `with` statement, around the loop.
+
+    The controls only set flags; pausing, stopping and drawing happen in the loop's own thread, between two steps.
+
+    Args:
+        record: what `track` yields.
+        seconds: at least so long between two pictures.
+        share: of the time that drawing may take, between 0 and 1.
+
+    Attributes:
+        record: as above.
+        board: for `net.board` of a d2l module.
+        changes: (step, factor) for each change of the learning rate.
+    """
+
+    record: Record
+    board: Curves
+    changes: list[tuple[int, float]]
+
+    def __init__(self, record: Record, seconds: float, share: float) -> None:
+        self.record, self.board, self.changes = record, Curves(), []
         self.board.xlabel = "optimizer step"
-        self._every, self._lines, self._seen, self._hook, self._optimizer = {}, {}, 0, None, None
-        self._going, self._stopped, self._factors = threading.Event(), False, []
-        self._going.set()
-        self._next = 0.0
-        self.pausing = button("pause", self.pause_or_resume, "wait after the step that is running; or go on")
-        self.stopping = button("stop", self.stop, "end the loop after the step that is running; record and net stay")
-        self.halving = button("rate × ½", lambda: self.scale_rate(0.5), "halve the learning rate from the next step on")
-        self.doubling = button("rate × 2", lambda: self.scale_rate(2.0), "double the learning rate from the next step")
-        self.controls = [self.pausing, self.stopping, self.halving, self.doubling]
+        self.seconds, self.share = seconds, share
+        self._values_per_point: dict[str, int] = {}  # of each curve that `log` fills
+        self._hook: Any = None  # torch's handle, while a loop is watched
+        self._shown: Any = None  # the handle of the output in the notebook
+        self._optimizer: Optimizer | None = None  # the one that made the last step
+        self._last_step = 0
+        self._running, self._is_stopped = threading.Event(), False
+        self._running.set()
+        self._new_factors: list[float] = []  # for the learning rate, from the next step on
+        self._next_picture = 0.0  # in seconds of `time.monotonic`
+        self.pause_button = button("pause", self.pause_or_resume, "wait after the step that is running; or go on")
+        self.stop_button = button("stop", self.stop, "end the loop after the step that is running; record and net stay")
+        self.halve_button = button(
+            "rate × ½", lambda: self.scale_rate(0.5), "halve the learning rate from the next step on"
+        )
+        self.double_button = button(
+            "rate × 2", lambda: self.scale_rate(2.0), "double the learning rate from the next step"
+        )
+        self.controls = [self.pause_button, self.stop_button, self.halve_button, self.double_button]
         super().__init__("training monitor", Canvas(9.6, 4.8), self.controls)
-        self._lay_out()
-        self._enable(False)
+        self._panels = LivePanels(self.canvas, record, self.board)
+        self._enable_controls(False)
         self.draw("not started")
 
     # ---- what the controls do, from any thread
 
-    def pause(self):
+    def pause(self) -> None:
         """Let the loop wait after the step that is running."""
-        self._going.clear()
-        self.pausing.description = "resume"
+        self._running.clear()
+        self.pause_button.description = "resume"
 
-    def resume(self):
+    def resume(self) -> None:
         """Let the loop go on, with nothing lost."""
-        self.pausing.description = "pause"
-        self._going.set()
+        self.pause_button.description = "pause"
+        self._running.set()
 
-    def pause_or_resume(self):
-        """Do the one or the other."""
-        (self.pause if self._going.is_set() else self.resume)()
+    def pause_or_resume(self) -> None:
+        """Pause a running loop, resume a paused one."""
+        if self._running.is_set():
+            self.pause()
+        else:
+            self.resume()
 
-    def stop(self):
+    def stop(self) -> None:
         """End the loop after the step that is running, and with it the `with` block. The net keeps what it learned."""
-        self._stopped = True
-        self._going.set()
+        self._is_stopped = True
+        self._running.set()
 
-    def scale_rate(self, factor):
-        """Multiply the learning rate of every group by `factor`, from the next step on, until the loop sets it anew."""
-        self._factors.append(factor)
+    def scale_rate(self, factor: float) -> None:
+        """Multiply the learning rate of every group, from the next step on, until the loop sets it anew.
+
+        Args:
+            factor: without unit; 0.5 halves the rate.
+        """
+        self._new_factors.append(factor)
 
     # ---- what the loop does
 
-    def log(self, **values):
-        """Take numbers of this step, such as `monitor.log(train_loss=loss, train_acc=accuracy)`, for the curves."""
+    def log(self, **values: Any) -> None:
+        """Take numbers of this step for the curves, such as `monitor.log(train_loss=loss, train_acc=accuracy)`.
+
+        Args:
+            **values: each a number or a tensor of one entry, by the label of its curve.
+        """
         for label, value in values.items():
-            every = self._every.setdefault(label, 1)
             number = value.item() if hasattr(value, "item") else value
+            every = self._values_per_point.setdefault(label, 1)
             self.board.draw(self.record.total_steps, number, label, every)
             points = self.board.data.get(label, [])
-            if len(points) == POINTS:
+            if len(points) == MOST_POINTS:
                 pairs = zip(points[::2], points[1::2], strict=True)
                 points[:] = [Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
-                self._every[label] = 2 * every
+                self._values_per_point[label] = 2 * every
 
-    def __enter__(self):
+    def __enter__(self) -> "Monitor":
         if self._hook:
             raise RuntimeError("this monitor is watching a loop already: make another one, monitor(record)")
-        self._stopped, self._seen = False, self.record.total_steps
+        self._is_stopped, self._last_step = False, self.record.total_steps
         self._hook = register_optimizer_step_post_hook(self._after_step)
-        self._enable(True)
+        self._enable_controls(True)
         self.show("<b>waiting</b> for the first step.")
-        self._handle = display(self, display_id=True)
+        self._shown = display(self, display_id=True)
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self._hook.remove()
         self._hook = None
         self.resume()
-        self._enable(False)
-        mine = isinstance(error, Stopped) and error.args == (id(self),)
-        if error is None or mine:
-            self.draw("stopped" if mine else "finished")
+        self._enable_controls(False)
+        is_own_stop = isinstance(error, Stopped) and error.monitor is self
+        if is_own_stop:
+            self.draw("stopped")
+        elif error is None:
+            self.draw("finished")
+        elif isinstance(error, KeyboardInterrupt):
+            self.draw("interrupted")
         else:
-            self.draw("interrupted" if isinstance(error, KeyboardInterrupt) else f"✗ {kind.__name__}: {error}")
-        if self._handle:
-            self._handle.update(self)  # the picture that the notebook stores is the last one
-        return mine
+            self.draw(f"✗ {type(error).__name__}: {error}")
+        if self._shown:
+            self._shown.update(self)  # the picture that the notebook stores is the last one
+        return is_own_stop
 
-    def _after_step(self, optimizer, args, kwargs):
-        if self.record.total_steps == self._seen:  # another net's optimizer
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self.record.total_steps == self._last_step:  # another net's optimizer
             return
-        self._seen, self._optimizer = self.record.total_steps, optimizer
-        self._set_rate()
-        if not self._going.is_set():
-            self.draw("paused")
-            while not self._going.wait(0.1):  # an interrupt from the keyboard gets through
-                if self._factors:
-                    self._set_rate()
-                    self.draw("paused")
-            self._next = 0.0
-        if self._stopped:
-            raise Stopped(id(self))
-        if time.monotonic() > self._next:
+        self._last_step, self._optimizer = self.record.total_steps, optimizer
+        self._scale_rate_now()
+        if not self._running.is_set():
+            self._wait()
+        if self._is_stopped:
+            raise Stopped(self)
+        if time.monotonic() > self._next_picture:
             self.draw("running")
 
-    def _set_rate(self):
-        while self._factors:
-            factor = self._factors.pop(0)
+    def _wait(self) -> None:
+        """Wait until the loop may go on; an interrupt from the keyboard gets through."""
+        self.draw("paused")
+        while not self._running.wait(0.1):
+            if self._new_factors:
+                self._scale_rate_now()
+                self.draw("paused")
+        self._next_picture = 0.0
+
+    def _scale_rate_now(self) -> None:
+        assert self._optimizer is not None
+        while self._new_factors:
+            factor = self._new_factors.pop(0)
             for group in self._optimizer.param_groups:
                 group["lr"] *= factor
             self.changes.append((self.record.total_steps, factor))
 
-    # ---- drawing
+    # ---- what is shown
 
-    def draw(self, state):
-        """Draw the record as it stands, and say what the loop is doing. An error here ends no training: it is told."""
+    def draw(self, state: str) -> None:
+        """Draw the record as it stands, and say what the loop is doing. An error here is shown, and ends no training.
+
+        Args:
+            state: what the loop is doing, such as "running".
+        """
         started = time.monotonic()
         try:
-            self._draw_all()
-            self.show(self._words(state))
+            self._panels.draw()
+            self.show(self._describe(state))
         except Exception as error:
-            self.tell(error)
+            self.show_error(error)
         ended = time.monotonic()
-        self._next = ended + max(self.seconds, (ended - started) / self.share)
+        self._next_picture = ended + max(self.seconds, (ended - started) / self.share)
 
-    def _draw_all(self):
-        for name, points in self.board.data.items():
-            axis = self._axes["accuracy" if "acc" in name else "loss"]
-            self._line(axis, name, "val" in name, *zip(*points, strict=True), name.replace("_", " "))
-            axis.set_title(f"{name.replace('_', ' ')} {points[-1].y:.3f}", fontsize=9)
-        frame = self.record.frame()
-        if len(frame):
-            self._draw_record(frame)
-        for name, axis in self._axes.items():
-            axis.set_visible(bool(axis.lines) or name in QUANTITIES)
-            axis.relim()
-            axis.autoscale_view()
-        self._axes["loss"].set_xlabel(self.board.xlabel)
-        self._axes["accuracy"].set_xlabel(self.board.xlabel)
-        self.canvas.still()
+    def _describe(self, state: str) -> str:
+        """Return the caption, in HTML."""
+        caption = f"<b>{html.escape(state)}</b> at step {self.record.total_steps:,}"
+        if self._optimizer is not None:
+            rates = {f"{float(group['lr']):.4g}" for group in self._optimizer.param_groups}
+            caption += f", learning rate {' and '.join(sorted(rates))}"
+        for step, factor in self.changes:
+            caption += f"; × {factor:g} after step {step:,}"
+        return caption + "." + ("" if self.board.data else _NO_CURVES)
 
-    def _draw_record(self, frame):
-        weights = [name for name in self.record.names if not name.endswith("bias")] or self.record.names
-        some = dict.fromkeys(weights[round(i * (len(weights) - 1) / (LINES - 1))] for i in range(LINES))
-        for quantity in QUANTITIES:
-            wide = frame.pivot(index="step", columns="parameter", values=quantity)
-            for i, name in enumerate(some):
-                if name in wide:
-                    label = self.record.label(name) if quantity == "weight_norm" else ""
-                    self._line(self._axes[quantity], (quantity, name), i, wide.index, wide[name], label)
-        shared = [name for name in self.record.shared if name in weights] or self.record.shared
-        if shared:
-            norms = self.record.uses(shared[0])["norm"]
-            for i, place in enumerate(norms):
-                self._line(self._axes["uses"], ("uses", place), i, norms.index, norms[place], f"use at {place}")
-            self._axes["uses"].set_title(f"gradient by use of {shared[0]}", fontsize=9)
-
-    def _line(self, axis, key, i, x, y, label):
-        if key not in self._lines:
-            form = {"color": plots.color(i), "linestyle": plots.line_style(i), "linewidth": 1.2, "marker": "."}
-            form["markersize"] = 4 if isinstance(key, str) else 0  # a curve may have a single point so far
-            (self._lines[key],) = axis.plot([], [], label=label, **form)
-            if label:
-                axis.legend(frameon=False, fontsize=7)
-        self._lines[key].set_data(x, y)
-
-    def _lay_out(self):
-        figure = self.canvas.figure
-        names = ["loss", "accuracy", "uses", *QUANTITIES]
-        grid = figure.add_gridspec(2, 3, left=0.07, right=0.985, bottom=0.11, top=0.91, wspace=0.3, hspace=0.5)
-        source(figure, self.record)
-        self._axes = {name: plots.dress(figure.add_subplot(cell)) for name, cell in zip(names, grid, strict=True)}
-        for name, axis in self._axes.items():
-            axis.set(xlabel="optimizer step", ylabel=QUANTITIES.get(name, name))
-            if name in ("grad_norm", "update_ratio", "uses"):
-                logarithmic(axis)
-            axis.xaxis.set_label_coords(0.5, -0.17)
-            axis.yaxis.set_label_coords(-0.17, 0.5)
-        self._axes["uses"].set_ylabel("gradient norm ‖g‖")
-
-    def _words(self, state):
-        rates = {f"{float(group['lr']):.4g}" for group in self._optimizer.param_groups} if self._optimizer else set()
-        rate = f", learning rate {' and '.join(sorted(rates))}" if rates else ""
-        changed = "".join(f"; × {factor:g} after step {step:,}" for step, factor in self.changes)
-        curves = (
-            ""
-            if self.board.data
-            else (
-                " No loss came yet: <code>net.board = monitor.board</code> with d2l, "
-                "<code>monitor.log(train_loss=loss)</code> in a loop of your own."
-            )
-        )
-        return f"<b>{html.escape(state)}</b> at step {self.record.total_steps:,}{rate}{changed}.{curves}"
-
-    def _enable(self, on):
+    def _enable_controls(self, on: bool) -> None:
         for control in self.controls:
             control.disabled = not on
-            answer_at_once(control)
+            answer_while_running(control)
 
 
-def monitor(record, seconds=1.0, share=0.02):
+def monitor(record: Record, seconds: float = 1.0, share: float = 0.02) -> Monitor:
     """Return a live view of the loop that fills `record`, to be entered behind `track` in one `with` statement.
 
-    record: what `track` yields. seconds: at least so long between two pictures. share: of the time that drawing may
-    take. Losses and accuracies come from `net.board = monitor.board` (d2l) or `monitor.log(train_loss=loss)`.
+    Losses and accuracies come from `net.board = monitor.board` (d2l) or `monitor.log(train_loss=loss)`.
     Its buttons pause the loop, go on with it, stop it and scale its learning rate, each between two steps: nothing is
     lost, and what is paused ends in the same numbers as what is not. They work while the cell runs in JupyterLab 4.4
     and newer, which hands controls to a thread of their own; elsewhere interrupt the kernel: record and net stay valid.
-    When the block ends, for whatever reason, the hook is gone. Met in notebook 5.
+    When the block ends, for whatever reason, the hook is gone.
 
-    >>> import torch
-    >>> import d2lparams
-    >>> net = torch.nn.Linear(2, 1)
-    >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    >>> with d2lparams.track(net) as record, monitor(record) as view:
-    ...     for step in range(5):
-    ...         loss = net(torch.ones(1, 2)).square().mean()
-    ...         optimizer.zero_grad()
-    ...         loss.backward()
-    ...         optimizer.step()
-    ...         view.log(train_loss=loss)
-    ...         if step == 2:
-    ...             view.scale_rate(0.5)
-    training monitor
-    >>> view.changes, optimizer.param_groups[0]["lr"]
-    ([(4, 0.5)], 0.05)
+    Args:
+        record: what `track` yields.
+        seconds: at least so long between two pictures.
+        share: of the time that drawing may take, between 0 and 1.
+
+    Returns:
+        A widget for the notebook, which shows it when the block begins.
+
+    Met in notebook 5.
+
+    Example:
+        >>> import torch
+        >>> import d2lparams
+        >>> net = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> with d2lparams.track(net) as record, monitor(record) as view:
+        ...     for step in range(5):
+        ...         loss = net(torch.ones(1, 2)).square().mean()
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         view.log(train_loss=loss)
+        ...         if step == 2:
+        ...             view.scale_rate(0.5)
+        training monitor
+        >>> view.changes, optimizer.param_groups[0]["lr"]
+        ([(4, 0.5)], 0.05)
     """
     return Monitor(record, seconds, share)

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import json
 import os
 import re
@@ -14,24 +15,22 @@ import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
 
+import hostile
+import lab
+import make_class
 import nbformat
 import pytest
 from nbconvert.filters import markdown2html
 from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderApp
+from sandboxed import below, needs_walls
 
 from d2lparams.course import __main__ as command
-from d2lparams.course import gradebook as course
-from d2lparams.course.sandbox import missing
+from d2lparams.course import gradebook, records
 from d2lparams.course.submissions import plain_name
 from d2lparams.exercises.bank import PROSE, QUESTIONS
 
-sys.path.insert(0, str(Path(__file__).parent))
-import hostile
-import make_class
-
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = ROOT / "notebooks"
-BIN = Path(sys.executable).parent
 EVIL = """</pre></textarea></title><script>alert('came through')</script><img src=x onerror="alert('came through')">
 ```
 <script>alert('came through')</script>
@@ -53,6 +52,7 @@ def record(learner, outcome="correct", answer="def f(): ...", prose="Because it 
         "learner": learner,
         "file": f"{learner}.ipynb",
         "sha256": "0" * 64,
+        "format": "2-of-a-test",
         "seed": 1,
         "note": note,
         "questions": {question.name: entry(question) for question in QUESTIONS},
@@ -69,10 +69,9 @@ def record(learner, outcome="correct", answer="def f(): ...", prose="Because it 
     }
 
 
-def write(folder, *records):
-    (folder / "records").mkdir(parents=True, exist_ok=True)
-    for entry in records:
-        (folder / "records" / f"{plain_name(entry['learner'])}.json").write_text(json.dumps(entry))
+def write(folder, *entries):
+    for entry in entries:
+        records.write_record(entry, folder)
     return folder
 
 
@@ -82,17 +81,24 @@ def rows(folder):
 
 
 def nbgrader(folder, *arguments):
-    """Run nbgrader's own command in a course folder."""
-    done = subprocess.run(
-        [BIN / "nbgrader", *arguments], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=120
-    )
-    return done.returncode, done.stdout + done.stderr
+    """Run nbgrader's own command in a course folder; in this process, where nbgrader is loaded already."""
+    said, status = io.StringIO(), 0
+    with contextlib.redirect_stderr(said), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in places(folder).items():
+            patch.setenv(name, value)
+        try:
+            NbGraderApp.launch_instance(argv=list(arguments))
+        except SystemExit as end:
+            status = end.code
+        finally:
+            NbGraderApp.clear_instance()
+    return status, said.getvalue()
 
 
-def environment(folder):
-    """An environment that is not activated, with Jupyter's own files beside the folder, not in somebody's home."""
-    settings = {f"JUPYTER_{kind}_DIR": str(folder / "jupyter" / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    return {**os.environ, **settings}
+def places(folder):
+    """Return the variables that put Jupyter's own files beside the folder, not in somebody's home."""
+    return {f"JUPYTER_{kind}_DIR": str(folder / "jupyter" / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
 
 
 class Page(HTMLParser):
@@ -126,7 +132,7 @@ OLD_CLASS = (
 def released(tmp_path_factory):
     """A course folder as `make release` leaves it."""
     folder = tmp_path_factory.mktemp("release")
-    course.release(folder)
+    gradebook.release(folder)
     return folder
 
 
@@ -134,7 +140,7 @@ def released(tmp_path_factory):
 def collected(released, tmp_path_factory):
     """A course folder with four records collected. Tests that change it take a copy."""
     folder = shutil.copytree(released, tmp_path_factory.mktemp("class") / "course")
-    course.collect(write(folder, *OLD_CLASS))
+    gradebook.collect(write(folder, *OLD_CLASS))
     return folder
 
 
@@ -144,7 +150,7 @@ def folder(collected, tmp_path):
 
 
 def test_what_is_released_is_notebook_6_cell_by_cell(released):
-    ours = nbformat.read(NOTEBOOKS / "6-exercises.ipynb", as_version=4)
+    ours = nbformat.read(ROOT / "notebooks" / "6-exercises.ipynb", as_version=4)
     theirs = nbformat.read(released / "release" / "parameters" / "6-exercises.ipynb", as_version=4)
     assert [(cell.cell_type, cell.source) for cell in ours.cells] == [
         (cell.cell_type, cell.source) for cell in theirs.cells
@@ -174,7 +180,7 @@ def test_releasing_again_changes_nothing_but_keeps_a_teachers_settings(released,
     config = folder / "nbgrader_config.py"
     config.write_text(config.read_text() + "# mine\n")
     before = (folder / "release" / "parameters" / "6-exercises.ipynb").read_text()
-    course.release(folder)
+    gradebook.release(folder)
     assert config.read_text().endswith("# mine\n")
     assert (folder / "release" / "parameters" / "6-exercises.ipynb").read_text() == before
 
@@ -196,7 +202,7 @@ def test_scores_have_one_row_for_each_learner_and_no_formulas(collected):
 def test_collecting_again_writes_the_same_files(folder):
     names = ["scores.csv", "feedback/ada.html", "feedback/bob.html", "autograded/bob/parameters/6-exercises.ipynb"]
     before = [(folder / name).read_bytes() for name in names]
-    course.collect(folder)
+    gradebook.collect(folder)
     assert [(folder / name).read_bytes() for name in names] == before
     assert not list(folder.rglob("*.part"))
 
@@ -204,18 +210,20 @@ def test_collecting_again_writes_the_same_files(folder):
 def test_any_name_and_any_text_is_taken(folder):
     names = list(hostile.NAMES.values())
     records = [record(name, "incorrect", "\ud800\x00" + name, name) for name in names]
-    course.collect(write(folder, *records))
+    gradebook.collect(write(folder, *records))
     everybody = [*names, *(entry["learner"] for entry in OLD_CLASS)]
-    assert {line["learner"] for line in rows(folder)} == {course.harmless(course.clean(name)) for name in everybody}
+    assert {line["learner"] for line in rows(folder)} == {
+        gradebook.spreadsheet_value(gradebook.printable(name)) for name in everybody
+    }
     for name in names:
         page = Page((folder / "feedback" / f"{plain_name(name)}.html").read_text())
         assert not page.tags & {"script", "img"}
-        assert f"Exercises: {course.clean(name)}" in page.text
+        assert f"Exercises: {gradebook.printable(name)}" in page.text
 
 
 def test_the_reader_of_prose_sees_the_code_that_measured(folder):
     name = PROSE[0].name
-    for learner, seen in (("bob", f"# measured: {course.clean(EVIL)}"), ("cyd", PROSE[0].scaffold.strip())):
+    for learner, seen in (("bob", f"# measured: {gradebook.printable(EVIL)}"), ("cyd", PROSE[0].scaffold.strip())):
         notebook = nbformat.read(folder / "autograded" / learner / "parameters" / "6-exercises.ipynb", as_version=4)
         (cell,) = (cell for cell in notebook.cells if cell.id == f"{name}-measure")
         assert (cell.cell_type, cell.source) == ("code", seen)
@@ -224,29 +232,33 @@ def test_the_reader_of_prose_sees_the_code_that_measured(folder):
         assert not page.tags & {"script", "img", "svg"}
 
 
-def test_a_notebook_that_answers_nothing_is_said_to_be_strange(tmp_path):
-    other = record("ada", "not attempted", None, None)
-    course.collect(write(tmp_path, other))
-    assert rows(tmp_path)[0]["note"] == "no cell of it answers a question: is it another notebook?"
+def test_a_notebook_that_answers_nothing_is_said_to_be_strange(folder):
+    gradebook.collect(write(folder, record("ada", "not attempted", None, None)))
+    line = next(line for line in rows(folder) if line["learner"] == "ada")
+    assert line["note"] == "no cell of it answers a question: is it another notebook?"
 
 
 def test_records_of_other_exercises_are_refused(folder):
     old = record("ada")
     old["questions"].pop("q1")
     with pytest.raises(RuntimeError, match="of other exercises"):
-        course.collect(write(folder, old))
+        gradebook.collect(write(folder, old))
+    for content in ("{}", "[]", "no JSON", "1" * 9999):
+        records.record_path(folder, "ada").write_text(content)
+        with pytest.raises(RuntimeError, match=r"ada\.json is not a record of grading: grade that submission again"):
+            gradebook.collect(folder)
 
 
 def test_the_gradebook_holds_the_scores_and_waits_for_those_who_read(collected):
-    with Gradebook(f"sqlite:///{collected / 'gradebook.db'}") as gradebook:
-        submissions = {s.student.id: s for s in gradebook.assignment_submissions("parameters")}
+    with Gradebook(f"sqlite:///{collected / 'gradebook.db'}") as book:
+        submissions = {s.student.id: s for s in book.assignment_submissions("parameters")}
         assert {name: s.score for name, s in submissions.items()} == {ODD: 0, "ada": ALL, "bob": 0, "cyd": 0}
         assert {s.max_score for s in submissions.values()} == {MOST}
         waiting = {name: s.needs_manual_grade for name, s in submissions.items()}
         assert waiting == {ODD: False, "ada": True, "bob": True, "cyd": False}
-        grade = gradebook.find_grade("q1-check", "6-exercises", "parameters", "ada")
+        grade = book.find_grade("q1-check", "6-exercises", "parameters", "ada")
         assert (grade.auto_score, grade.needs_manual_grade) == (QUESTIONS[0].points, False)
-        comment = gradebook.find_comment(PROSE[0].name, "6-exercises", "parameters", "cyd")
+        comment = book.find_comment(PROSE[0].name, "6-exercises", "parameters", "cyd")
         assert comment.comment == "No response."
 
 
@@ -296,34 +308,34 @@ def test_feedback_says_what_happened_and_runs_nothing_of_the_learners(collected)
     ],
 )
 def test_prose_is_shown_letter_by_letter(text):
-    page = Page(markdown2html(course.inert(course.clean(text))))
+    page = Page(markdown2html(gradebook.fenced(gradebook.printable(text))))
     assert page.tags <= {"div", "pre", "span", "code"}
-    assert page.text.strip("\n") == course.clean(text).strip("\n")
+    assert page.text.strip("\n") == gradebook.printable(text).strip("\n")
 
 
 def test_what_was_entered_by_hand_stays_and_is_shown_for_review_if_the_answer_changes(folder):
     prose = PROSE[0].name
 
     def grades():
-        with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-            found = [gradebook.find_grade(n, "6-exercises", "parameters", "ada") for n in (prose, "q1-check")]
+        with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+            found = [book.find_grade(n, "6-exercises", "parameters", "ada") for n in (prose, "q1-check")]
             return [(grade.score, grade.needs_manual_grade) for grade in found]
 
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         for name in (prose, "q1-check"):
-            grade = gradebook.find_grade(name, "6-exercises", "parameters", "ada")
+            grade = book.find_grade(name, "6-exercises", "parameters", "ada")
             grade.manual_score, grade.needs_manual_grade = 0.5, False
-        gradebook.find_comment(prose, "6-exercises", "parameters", "ada").manual_comment = "Short, <b>but</b> measured."
-        gradebook.db.commit()
-    course.collect(folder)
+        book.find_comment(prose, "6-exercises", "parameters", "ada").manual_comment = "Short, <b>but</b> measured."
+        book.db.commit()
+    gradebook.collect(folder)
     assert grades() == [(0.5, False), (0.5, False)]
     line = next(line for line in rows(folder) if line["learner"] == "ada")
     assert (line["points"], line["to be read"]) == (f"{ALL - QUESTIONS[0].points + 1:g}", "")
     page = Page((folder / "feedback" / "ada.html").read_text())
     assert "Short, <b>but</b> measured." in page.text
-    course.collect(write(folder, record("ada", prose="Another answer.")))
+    gradebook.collect(write(folder, record("ada", prose="Another answer.")))
     assert grades() == [(0.5, True), (0.5, False)]
-    course.collect(write(folder, record("ada", "incorrect", prose="Another answer.", answer="def g(): ...")))
+    gradebook.collect(write(folder, record("ada", "incorrect", prose="Another answer.", answer="def g(): ...")))
     assert grades() == [(0.5, True), (0.5, True)]
 
 
@@ -354,7 +366,7 @@ def test_nbgrader_autograde_refuses_in_this_folder(folder):
     assert code != 0
     assert "grade with `make grade`" in said
     assert not list(folder.rglob("it-ran"))
-    course.collect(folder)
+    gradebook.collect(folder)
     assert next(line for line in rows(folder) if line["learner"] == "ada")["points"] == f"{ALL}"
 
 
@@ -372,7 +384,7 @@ def test_the_formgrader_shows_a_submission_and_takes_a_grade(folder):
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyter_server", *settings, *quiet],
         cwd=folder,
-        env=environment(folder),
+        env=os.environ | places(folder),
         stderr=subprocess.DEVNULL,
     )
 
@@ -404,7 +416,7 @@ def test_the_formgrader_shows_a_submission_and_takes_a_grade(folder):
     finally:
         server.terminate()
         server.wait(timeout=30)
-    course.collect(folder)
+    gradebook.collect(folder)
     line = next(line for line in rows(folder) if line["learner"] == "bob")
     assert (line["points"], line["to be read"]) == ("1", "")
 
@@ -415,32 +427,24 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
     assert "holds no records: grade submissions into" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def sandboxed():
-    if lack := missing():
-        assert not os.environ.get("CI"), f"in CI the grader is tested with its sandbox: {lack}"
-        pytest.skip(lack)
-
-
-def grade(*arguments):
-    """Start the command as `make grade` does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "d2lparams.course", "grade", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def descendants(pid):
-    """Return the processes that a process started, and those that they started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children] + [below for child in children for below in descendants(child)]
+def test_a_package_that_is_missing_is_named_with_what_to_install():
+    program = """
+import sys
+for name in ("nbformat", "nbgrader", "jinja2"): sys.modules[name] = None
+from d2lparams.course import __main__, grading
+try: from d2lparams.course import gradebook
+except ModuleNotFoundError as error: print(error)
+sys.exit(__main__.main(["release"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    said = "d2lparams.course needs nbformat, which is not installed: pip install 'd2lparams[course]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, said, said)
 
 
 @pytest.fixture(scope="module")
-def graded(sandboxed, released, tmp_path_factory):
+def graded(released, tmp_path_factory):
     """A class of honest learners, graded by a command that was killed once, and then given again."""
+    needs_walls()
     folder = tmp_path_factory.mktemp("graded")
     submissions, out = folder / "submissions", folder / "out"
     make_class.make(2, submissions, 0, ("noisy", "reordered"), {})
@@ -450,19 +454,18 @@ def graded(sandboxed, released, tmp_path_factory):
         (submissions / odd).write_bytes(b"")
     (submissions / "=cmd").mkdir()
     shutil.copy(submissions / "solution.ipynb", submissions / "=cmd" / "6-exercises.ipynb")
-    records = out / "records"
-    first = grade(submissions, out, "--jobs", 1)
-    while first.poll() is None and not list(records.glob("*.json")):
-        time.sleep(0.02)
-    started = descendants(first.pid)
-    first.kill()
-    first.wait()
-    first.stdout.close()
-    kept = {path: path.read_bytes() for path in records.glob("*.json")}
-    second = grade(submissions, out)
-    said, _ = second.communicate()
-    assert second.returncode == 0, said
-    return submissions, out, kept, started, said
+    (submissions / "broken.ipynb").write_text("no notebook")
+    arguments = ["grade", str(submissions), str(out), "--jobs", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "d2lparams.course", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as first:
+        lab.wait(lambda: records.record_paths(out) or first.poll() is not None, 120, "the first record")
+        started = below(first.pid)
+        first.kill()
+    kept = {path: path.read_bytes() for path in records.record_paths(out)}
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert command.main(arguments) == 0
+    return submissions, out, kept, started, said.getvalue()
 
 
 def test_the_solutions_earn_full_marks_the_release_none_and_noise_and_order_do_not_matter(graded):
@@ -471,7 +474,9 @@ def test_the_solutions_earn_full_marks_the_release_none_and_noise_and_order_do_n
     assert {name: line["points"] for name, line in table.items()} == {
         **dict.fromkeys(["'=cmd", "learner-001", "learner-002", "solution"], f"{ALL}"),
         "released": "0",
+        "broken": "0",
     }
+    assert table["broken"]["note"].startswith("the file is not a notebook: JSONDecodeError")
     assert {line["q1 outcome"] for line in table.values()} == {"correct", "not attempted"}
     assert table["released"]["to be read"] == ""
     assert table["solution"]["to be read"] == PROSE[0].name
@@ -503,20 +508,21 @@ def test_grading_one_again_keeps_its_record_and_a_new_version_is_graded_anew(gra
     assert "=cmd: 0 points; the file is not a notebook" in capsys.readouterr().out
 
 
-def test_the_readmes_lines_for_dask_grade_a_class_on_a_cluster(graded, tmp_path):
+def test_the_readmes_lines_for_dask_grade_a_class_on_a_cluster(graded, released, tmp_path):
     distributed = pytest.importorskip("distributed")
     submissions, expected, *_ = graded
     few = tmp_path / "class"
     few.mkdir()
-    for name in ("released.ipynb", "solution.ipynb"):
+    for name in ("broken.ipynb", "solution.ipynb"):
         shutil.copy(submissions / name, few)
+    shutil.copytree(released, tmp_path / "graded")
     (lines,) = re.findall(r"```python\n(from pathlib.*?dask.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     lines = lines.replace("/shared/class", str(few)).replace("/shared/graded", str(tmp_path / "graded"))
     assert lines.count("tcp://scheduler:8786") == 1
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         exec(lines.replace("tcp://scheduler:8786", cluster.scheduler_address), {})
     table = {line["learner"]: line for line in rows(expected)}
-    assert rows(tmp_path / "graded") == [table["released"], table["solution"]]
+    assert rows(tmp_path / "graded") == [table["broken"], table["solution"]]
 
 
 def test_a_made_class_is_the_same_for_the_same_seed(tmp_path):

@@ -13,50 +13,20 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import lab
 import pytest
-import torch
+from sandboxed import Q1, RIGHT, ask, gone, needs_walls, processes, see, verdict
 
-from d2lparams.course import grading, sandbox, submissions
+import d2lparams
+from d2lparams.course import grading, sandbox
 from d2lparams.course.sandbox import Limits, NoSandbox, Sandbox
 from d2lparams.exercises.bank import QUESTIONS
 from d2lparams.exercises.inside import jail
-from d2lparams.exercises.question import SETUP, pack
 
-Q1 = QUESTIONS[0]
-CASES = Q1.cases(torch.Generator().manual_seed(0))
-
-
-def needs_walls():
-    """Skip where there can be no sandbox, and say why; but never where CI runs."""
-    if lack := sandbox.missing():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(lack)
-
-
-@pytest.fixture(scope="module")
-def box():
-    needs_walls()
-    with Sandbox(Limits(seconds=4, memory=1 << 30, result=1 << 20)) as box:
-        yield box
-
-
-def ask(box, source, *cells):
-    """Run a cell as the answer to the first question."""
-    fixed = {"question": "q1", "name": Q1.answer, "questions": ["q1", "q2"], "setup": SETUP, "stub": Q1.stub}
-    return box.run(fixed | {"source": source, "cells": cells, "cases": pack(CASES), "seconds": box.limits.seconds})
-
-
-def see(box, source):
-    """Run a cell and return the value of its name `seen`."""
-    reply = ask(box, f"{source}\nimport json, os\nos.write(3, json.dumps(seen).encode())\nos._exit(0)")
-    assert reply.end == "exited", reply
-    return json.loads(reply.result)
-
-
-def outcome(box, source, *cells):
-    result = grading.facts(ask(box, source, *cells).result)
-    return Q1.verdict(CASES, result)
+PACKAGE = Path(d2lparams.__file__).parent
+ROOMS = ("course", "exercises")  # that hold solutions
 
 
 # What it sees
@@ -68,44 +38,70 @@ def test_nothing_but_the_system_python_and_this_folder_is_there(box):
     assert names <= seen <= names | {"lib", "lib32", "lib64"}
     assert set(see(box, "import os; seen = os.listdir('/usr')")) <= {"lib", "lib32", "lib64"}
     assert see(box, "import os; seen = os.listdir('/etc')") == ["ld.so.cache"]
-    assert see(box, "import os; seen = sorted(os.listdir('/course/d2lparams/exercises'))") == ["__init__.py", "inside"]
+    package = "/course/d2lparams"
+    assert see(box, f"import os; seen = sorted(os.listdir('{package}/exercises'))") == ["__init__.py", "inside"]
+    assert see(box, f"import os; seen = os.listdir('{package}/course')") == []
     assert set(see(box, "import os; seen = os.listdir('/dev')")) == {"full", "null", "random", "shm", "urandom", "zero"}
     assert see(box, "import os; seen = [os.listdir(d) for d in ('/proc', '/tmp', '/dev/shm')]") == [[], [], []]
 
 
 def test_no_solution_can_be_imported_or_read(box):
-    source = """
-import importlib
+    modules = [path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.glob("course/*.py")]
+    modules += [path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.glob("exercises/**/*.py")]
+    hidden = [path for path in modules if "inside" not in path.parts and path.parts[2:] != ("__init__",)]
+    names = [".".join(path.parts).removesuffix(".__init__") for path in hidden if path.name != "probe"]
+    assert {"d2lparams.course.grading", "d2lparams.exercises.question", "d2lparams.exercises.bank.q1"} <= set(names)
+    source = f"""
+import importlib, os
 seen = []
-for name in ("bank", "question", "compare", "authoring", "grading", "course", "sandbox", "submissions"):
-    try: importlib.import_module("d2lparams.exercises." + name)
-    except ImportError: continue
-    seen.append(name)
+for name in {names}:
+    try: importlib.import_module(name)
+    except ImportError: pass
+    else: seen.append(name)
+    path = "/course/" + name.replace(".", "/") + ".py"
+    if os.path.exists(path): seen.append(path)
 """
     assert see(box, source) == []
 
 
-def test_no_group_variable_or_second_copy_of_the_solutions_gets_in(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """A sandbox that was started where there is much to take in, asked what it sees, and closed again."""
     needs_walls()
-    copy = tmp_path / "site-packages" / "d2lparams" / "exercises"
-    copy.mkdir(parents=True)
-    (copy / "bank.py").write_text("solutions")
-    monkeypatch.syspath_prepend(tmp_path / "site-packages")
-    monkeypatch.setenv("SECRET", "1")
-    groups = os.getgroups()
-    if os.geteuid() == 0:
-        os.setgroups([*groups, 54321])
-    with Sandbox(Limits(seconds=4)) as box:
+    site = tmp_path_factory.mktemp("second") / "site-packages"
+    for room in ROOMS:
+        copy = site / "d2lparams" / room
+        copy.mkdir(parents=True)
+        (copy / "bank.py").write_text("solutions")
+    before, mounts, groups = processes(), Path("/proc/self/mountinfo").read_text(), os.getgroups()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("SECRET", "1")
         if os.geteuid() == 0:
-            os.setgroups(groups)
-            assert see(box, "import os; seen = os.getgroups()") == []
-        seen = see(box, "import os; seen = list(os.environ)")
-        assert see(box, "import glob; seen = glob.glob('/site/*/d2lparams/exercises')") == [
-            "/site/0/d2lparams/exercises"
-        ]
-        assert see(box, "import glob; seen = glob.glob('/site/*/d2lparams/exercises/*')") == []
+            os.setgroups([*groups, 54321])
+        try:
+            box = Sandbox(Limits(seconds=4))
+            box.start()
+        finally:
+            if os.geteuid() == 0:
+                os.setgroups(groups)
+    with box:
+        groups = see(box, "import os; seen = os.getgroups()")
+        variables = see(box, "import os; seen = list(os.environ)")
+        rooms = see(box, "import glob; seen = glob.glob('/site/0/d2lparams/*')")
+        files = see(box, f"import glob; seen = [glob.glob('/site/*/d2lparams/' + room + '/*') for room in {ROOMS}]")
+        started = [pid for pid in processes() if pid not in before]
+    return SimpleNamespace(groups=groups, variables=variables, rooms=rooms, files=files, started=started, mounts=mounts)
+
+
+def test_no_group_variable_or_second_copy_of_the_solutions_gets_in(closed):
+    if os.geteuid() == 0:
+        assert closed.groups == []
+    assert set(closed.rooms) == {f"/site/0/d2lparams/{room}" for room in ROOMS}
+    assert closed.files == [[], []]
     expected = {"HOME", "TMPDIR", "USER", "PATH", "LANG", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MPLBACKEND", "PWD"}
-    assert set(seen) <= expected | {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "LC_CTYPE", "TORCHINDUCTOR_CACHE_DIR"}
+    expected |= {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "LC_CTYPE", "TORCHINDUCTOR_CACHE_DIR"}
+    assert set(closed.variables) <= expected
 
 
 def test_ordinary_python_works(box):
@@ -212,7 +208,7 @@ def test_only_its_own_result_is_open(box):
 import os, stat
 seen = []
 for handle in range(2000):
-    try: seen.append([handle, os.readlink(f"/dev/fd/{handle}") if False else stat.S_IFMT(os.fstat(handle).st_mode)])
+    try: seen.append([handle, stat.S_IFMT(os.fstat(handle).st_mode)])
     except OSError: pass
 """
     assert see(box, source) == [[0, stat.S_IFCHR], [1, stat.S_IFCHR], [2, stat.S_IFCHR], [3, stat.S_IFIFO]]
@@ -261,7 +257,7 @@ seen = [r.getrlimit(getattr(r, f"RLIMIT_{name}")) for name in
 """
     *fixed, space = see(box, source)
     assert fixed == [[n, n] for n in (32, 256, 64 << 20, 0, 0, 0, 5)]
-    worker = below(box._process.pid)[-1]
+    worker = processes()[-1]
     mapped = int(Path(f"/proc/{worker}/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
     assert space[0] == space[1]
     assert abs(space[0] - mapped - (1 << 30)) < 64 << 20  # a GiB above torch, which has mapped more where it has CUDA
@@ -300,14 +296,14 @@ except RuntimeError: pass
 
 
 def test_memory_of_one_process_is_an_ordinary_error(box):
-    assert "alloc" in outcome(box, "hog = torch.ones(500_000_000)").message
+    assert "alloc" in verdict(box, "hog = torch.ones(500_000_000)").message
 
 
 def test_memory_of_many_processes_ends_them(box):
     source = """
 import os, time
 os.fork(); os.fork()
-hog = b"x" * 500_000_000
+hog = b"x" * 300_000_000
 time.sleep(100)
 """
     assert ask(box, source).end == "memory"
@@ -321,7 +317,7 @@ for _ in range(10):
     if os.fork() == 0: time.sleep(100)
 time.sleep(0.5)
 """
-    assert outcome(box, source + Q1.solution_code).outcome == "correct"
+    assert verdict(box, source + RIGHT).outcome == "correct"
 
 
 def test_it_is_the_first_to_yield(box):
@@ -334,11 +330,11 @@ def test_it_is_the_first_to_yield(box):
 
     box.start()  # in this thread, with which it ends
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(outcome, box, "import time; time.sleep(2)" + Q1.solution_code)
+        answer = pool.submit(verdict, box, "import time; time.sleep(2)" + RIGHT)
         seen = False
         while not (seen or answer.done()):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-                seen = yields(below(box._process.pid)[-1])
+                seen = yields(processes()[-1])
     assert answer.result().outcome == "correct"
     assert seen
 
@@ -352,23 +348,10 @@ def test_time_is_up(box):
 def test_a_result_is_capped_and_what_follows_is_not_disturbed(box):
     reply = ask(box, "import os\nwhile True: os.write(3, bytes(60_000))")
     assert (reply.end, len(reply.result)) == ("output", 1 << 20)
-    assert outcome(box, Q1.solution_code).outcome == "correct"
+    assert verdict(box, RIGHT).outcome == "correct"
 
 
 # What it leaves behind
-
-
-def below(pid):
-    """Return the processes below one, by what they were started as."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-                continue
-    found = [child for child, parent in parents.items() if parent == pid]
-    return found + [grandchild for child in found for grandchild in below(child)]
 
 
 def test_no_process_survives_its_answer(box):
@@ -380,10 +363,10 @@ for _ in range(4):
         if os.fork() == 0: time.sleep(1000)
         os._exit(0)
 """
-    before = below(box._process.pid)
-    assert len(before) == 2  # bubblewrap's own first process, and the worker
-    assert outcome(box, source + Q1.solution_code).outcome == "correct"
-    assert below(box._process.pid) == before
+    box.start()
+    before = processes()
+    assert verdict(box, source + RIGHT).outcome == "correct"
+    assert processes() == before
 
 
 def test_nobody_else_can_be_hit(box):
@@ -394,9 +377,10 @@ for pid in (-1, 1, 2, 3, os.getppid()):
         try: os.kill(pid, number)
         except OSError: pass
 """
-    before = below(box._process.pid)
-    assert outcome(box, source + Q1.solution_code).outcome == "correct"
-    assert below(box._process.pid) == before
+    box.start()
+    before = processes()
+    assert verdict(box, source + RIGHT).outcome == "correct"
+    assert processes() == before
 
 
 def test_nothing_stays_in_scratch(box):
@@ -408,10 +392,10 @@ def test_nothing_stays_in_scratch(box):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the worker's memory")
 def test_the_worker_never_holds_a_submission(box):
     secret = "".join(chr(97 + ord(c) % 26) for c in os.urandom(30).decode("latin-1"))
-    verdict = outcome(box, f"{Q1.solution_code}\nsecret = {secret!r}\nimport os; os.write(3, b'')")
-    assert verdict.outcome == "correct"
+    judged = verdict(box, f"{RIGHT}\nsecret = {secret!r}\nimport os; os.write(3, b'')")
+    assert judged.outcome == "correct"
     assert ask(box, f"import os; os.write(3, b'{secret}'); os._exit(0)").result == secret.encode()
-    worker = below(box._process.pid)[-1]
+    worker = processes()[-1]
     searched = 0
     with open(f"/proc/{worker}/maps") as maps, open(f"/proc/{worker}/mem", "rb", buffering=0) as memory:
         for line in maps:
@@ -426,45 +410,33 @@ def test_the_worker_never_holds_a_submission(box):
     assert searched > 50_000_000
 
 
-def gone(pids):
-    """Say whether processes have ended, or do so in a moment."""
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def test_a_closed_sandbox_leaves_no_process_and_no_mount(closed):
+    assert len(closed.started) == 3
+    assert gone(closed.started)
+    assert Path("/proc/self/mountinfo").read_text() == closed.mounts
 
 
-def test_a_worker_that_is_lost_is_replaced_and_ends_with_its_sandbox():
+def test_a_worker_that_hangs_or_is_killed_is_replaced(monkeypatch):
     needs_walls()
-    mounts = Path("/proc/self/mountinfo").read_text()
+    monkeypatch.setattr(sandbox, "SECONDS_TO_SPARE", 0.5)
+    others = processes()
     with Sandbox(Limits(seconds=3)) as box:
-        lost = [box._process.pid, *below(box._process.pid)]
-        os.kill(lost[-1], signal.SIGKILL)
-        assert ask(box, Q1.solution_code).end == "lost"
-        assert gone(lost)
-        assert outcome(box, Q1.solution_code).outcome == "correct"
-        processes = [box._process.pid, *below(box._process.pid)]
-    assert gone(processes)
-    assert Path("/proc/self/mountinfo").read_text() == mounts
-
-
-def test_a_worker_that_hangs_is_ended(monkeypatch):
-    needs_walls()
-    monkeypatch.setattr(sandbox, "SLACK", 0.5)
-    with Sandbox(Limits(seconds=1)) as box:
-        processes = [box._process.pid, *below(box._process.pid)]
-        os.kill(processes[-1], signal.SIGSTOP)
+        hanging = [pid for pid in processes() if pid not in others]
+        os.kill(hanging[-1], signal.SIGSTOP)
         started = time.monotonic()
-        assert ask(box, Q1.solution_code).end == "lost"
-        assert time.monotonic() - started < 5
-        assert gone(processes)
+        assert ask(box, RIGHT).end == "lost"
+        assert time.monotonic() - started < 7
+        assert gone(hanging)
+        assert verdict(box, RIGHT).outcome == "correct"
+        killed = [pid for pid in processes() if pid not in others]
+        os.kill(killed[-1], signal.SIGKILL)
+        assert ask(box, RIGHT).end == "lost"
+        assert gone(killed)
 
 
 def test_the_worker_shares_no_namespace_and_no_session_with_us(box):
     box.start()
-    worker = below(box._process.pid)[-1]
+    worker = processes()[-1]
     for kind in ("ipc", "mnt", "net", "pid", "uts"):
         assert os.readlink(f"/proc/{worker}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}"), kind
     assert os.getsid(worker) != os.getsid(0)  # it could type into our terminal
@@ -473,19 +445,15 @@ def test_the_worker_shares_no_namespace_and_no_session_with_us(box):
 def test_a_running_answer_ends_with_a_grader_that_is_killed():
     needs_walls()
     program = """
-import sys
 from d2lparams.course.sandbox import Limits, Sandbox
-from test_sandbox import ask
-with Sandbox(Limits(seconds=100)) as box:
-    print(box._process.pid, flush=True)
-    ask(box, "while True: pass")
+from sandboxed import ask
+with Sandbox(Limits(seconds=100)) as box: ask(box, "while True: pass")
 """
-    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent, stdout=subprocess.PIPE) as grader:
-        first = int(grader.stdout.readline())
-        lab.wait(lambda: len(below(first)) > 2, 20, "the answer to run")
-        processes = [first, *below(first)]
+    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent) as grader:
+        lab.wait(lambda: len(processes(grader.pid)) > 3, 60, "the answer to run")
+        started = processes(grader.pid)
         grader.kill()
-        assert gone(processes)
+        assert gone(started)
 
 
 # Where there can be none
@@ -528,7 +496,7 @@ def test_a_bubblewrap_that_fails_is_quoted():
 
 @pytest.mark.usefixtures("failing_bubblewrap")
 def test_learners_that_are_trusted_are_graded_in_the_open(tmp_path):
-    cell = {"cell_type": "code", "metadata": {}, "source": Q1.solution_code}
+    cell = {"cell_type": "code", "metadata": {}, "source": RIGHT}
     loop = cell | {"source": f"while True: pass\ndef {QUESTIONS[1].answer}(): pass"}
     (tmp_path / "ada.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell, loop]}))
     record = grading.grade_one(tmp_path / "ada.ipynb", tmp_path / "out", trust=True, limits=Limits(seconds=1))
@@ -536,243 +504,5 @@ def test_learners_that_are_trusted_are_graded_in_the_open(tmp_path):
     assert record["questions"]["q2"]["message"] == "stopped after 1 s"
 
 
-# What comes back
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"[]",
-        b"3",
-        b'"facts"',
-        b"\xff\xfe",
-        b'{"a": 1} {"a": 1}',
-        b'{"a": 1, "a": 2}',
-        b'{"a": [{"b": 1, "b": 1}]}',
-        b'{"a": ' + b"9" * 4000 + b"}",
-        b'{"a": ' + b"[" * 100_000,
-        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"a": \x00}',
-    ],
-)
-def test_facts_that_no_probe_would_write_are_refused(text):
-    with pytest.raises((ValueError, RecursionError)):
-        grading.facts(text)
-
-
-def test_a_long_number_takes_no_time():
-    started = time.monotonic()
-    with pytest.raises(ValueError, match="digits"):
-        grading.facts(b'{"a": ' + b"9" * (4 << 20) + b"}")
-    assert time.monotonic() - started < 0.5
-
-
-@pytest.mark.parametrize(
-    ("end", "status", "reason"),
-    [
-        ("time", -9, "stopped after 20 s"),
-        ("memory", -9, "stopped: it took more than 2048 MB of memory"),
-        ("output", -9, "stopped: what it returned takes more than 4 MB"),
-        ("lost", 0, "the sandbox ended before the answer did"),
-        ("exited", -11, "its process was ended by Segmentation fault"),
-        ("exited", 3, "it ended its own process, with status 3"),
-        ("exited", 0, "it ended its own process before it was done"),
-    ],
-)
-def test_an_end_without_a_result_has_its_reason(end, status, reason):
-    reply = sandbox.Reply(end, status, b"" if status == 0 else b'{"outcome": "ran"}')
-    assert grading._result(reply, Limits()) == {"outcome": "could not run", "reason": reason}
-
-
 def test_both_sides_know_the_same_machines():
     assert tuple(jail.MACHINES) == sandbox.MACHINES
-
-
-# How an answer is run
-
-
-@pytest.mark.parametrize(
-    "before",
-    [
-        "%matplotlib inline\n!pip install nothing\nfiles = !ls\n",
-        "%%time\n",
-        "%%capture out\n",
-        "from IPython.display import display\ndisplay(3)\nprint(3)\n",
-        "get_ipython().system('ls')\nget_ipython().ast_node_interactivity\n",
-        "from d2lparams.exercises import q1, q2\nq1.hint()\nq2.check(None)\nq1.solution()\n",
-        "import warnings, sys\nwarnings.warn('x')\nsys.stderr.write('noise' * 1000)\n",
-        "import sys\nsys.stdout.buffer.write(b'x' * 100_000_000)\n",
-        "torch.set_grad_enabled(False)\ntorch.set_default_dtype(torch.float64)\n",
-    ],
-)
-def test_honest_work_with_other_things_around_it_is_correct(box, before):
-    assert outcome(box, before + Q1.solution_code) == Q1.verdict(
-        CASES, grading.facts(ask(box, Q1.solution_code).result)
-    )
-    assert outcome(box, before + Q1.solution_code).outcome == "correct"
-
-
-def test_time_magic_runs_its_line(box):
-    assert outcome(box, f"%time f = lambda net: net[1][0].weight\n{Q1.answer} = f").outcome == "correct"
-
-
-def test_other_cells_run_before_it_whether_they_fail_or_not(box):
-    source = f"def {Q1.answer}(net): return reach(net)"
-    assert outcome(box, source).message.startswith("NameError")
-    cells = ["1 / 0", "while True: pass", "%%time\ndef reach(net): return net[1][0].weight", "raise SystemExit"]
-    assert outcome(box, source, *cells).outcome == "correct"
-
-
-def test_one_new_definition_under_another_name_is_taken(box):
-    renamed = Q1.solution_code.replace(Q1.answer, "mine")
-    reply = grading.facts(ask(box, renamed).result)
-    assert (Q1.verdict(CASES, reply).outcome, reply["renamed"]) == ("correct", "mine")
-    two = renamed + "\ndef other(net): pass"
-    assert outcome(box, two).message == f"NameError: the cell defines no {Q1.answer}"
-
-
-@pytest.mark.parametrize(
-    ("below", "said"),
-    [
-        ('assert second_block_weight(q1.example()["net"]).shape == (6, 4)', "AssertionError (line 4 of the cell)"),
-        ("from nowhere import nothing", "ModuleNotFoundError: No module named 'nowhere' (line 4 of the cell)"),
-    ],
-)
-def test_an_answer_stands_though_a_line_below_it_fails(box, below, said):
-    handed_in = submissions.Submission("ada", cells=cells(("q1", f"{RIGHT}\n\n{below}")))
-    entry = grading.grade(handed_in, box)["questions"]["q1"]
-    assert entry["points"] == Q1.points
-    assert entry["message"].startswith("what stands below the definition failed, and was left out: ")
-    assert said.split(" (")[0] in entry["message"]
-    for below in ("raise SystemExit", "raise MemoryError"):
-        handed_in = submissions.Submission("ada", cells=cells(("q1", f"{RIGHT}\n{below}")))
-        assert grading.grade(handed_in, box)["questions"]["q1"]["points"] == 0
-
-
-def test_what_another_cell_defined_is_no_answer(box):
-    assert outcome(box, "1 / 0", Q1.solution_code).message.startswith("ZeroDivisionError")
-
-
-def test_what_measured_is_the_code_right_above_the_prose(box):
-    prose = grading.PROSE[0].name
-    above = [("q1", RIGHT), (None, "far = 0"), (None, "x = 1"), (None, "y = 2")]
-    handed_in = cells(*above)
-    handed_in.insert(2, submissions.Cell("markdown", "### 14", None))
-    handed_in.append(submissions.Cell("markdown", "I measured 3.", prose))
-    entry = grading.grade(submissions.Submission("ada", cells=handed_in), box)["prose"][prose]
-    assert (entry["answer"], entry["measured"], entry["attempted"]) == ("I measured 3.", "x = 1\n\ny = 2", True)
-    del handed_in[-3:]
-    entry = grading.grade(submissions.Submission("ada", cells=handed_in), box)["prose"][prose]
-    assert (entry["answer"], entry["measured"], entry["attempted"]) == ("", "", False)
-
-
-def test_a_notebook_is_one_whatever_the_case_of_its_ending(tmp_path):
-    for name in ("dan.IPYNB", "eve.zip", "ada.ipynb", ".hidden"):
-        (tmp_path / name).write_text('{"cells": []}')
-    (tmp_path / "bob").mkdir()
-    (tmp_path / "bob" / "6.Ipynb").write_text('{"cells": []}')
-    found = submissions.entries(tmp_path)
-    assert list(found) == ["bob", "ada", "dan"]
-    assert submissions.passed_over(tmp_path) == ["eve.zip"]
-    assert [submissions.read(entry).note for entry in found.values()] == [None] * 3
-
-
-def test_the_time_of_a_whole_submission_is_limited(box):
-    handed_in = submissions.Submission("ada", cells=cells(("q1", RIGHT)))
-    entries = grading.grade(handed_in, box, budget=0)["questions"]
-    assert entries["q1"]["outcome"] == "could not run"
-    assert "time for the whole submission" in entries["q1"]["message"]
-    assert entries["q2"]["outcome"] == "not attempted"
-
-
-def test_an_answer_is_run_again_when_the_sandbox_was_lost(box, monkeypatch):
-    replies = [sandbox.Reply("lost", 0, b"")]
-    monkeypatch.setattr(box, "run", lambda request: replies.pop() if replies else Sandbox.run(box, request))
-    handed_in = submissions.Submission("ada", cells=cells(("q1", RIGHT)))
-    assert grading.grade(handed_in, box)["questions"]["q1"]["points"] == Q1.points
-
-
-# What was handed in: without a sandbox
-
-
-def cells(*sources):
-    return [submissions.Cell("code", source, grade_id) for grade_id, source in sources]
-
-
-STUB, RIGHT = Q1.stub, Q1.solution_code
-
-
-@pytest.mark.parametrize(
-    ("found", "wanted"),
-    [
-        (cells(("q1", RIGHT)), 0),
-        (cells(("q1", "# mine" + RIGHT), ("q1", RIGHT)), 1),
-        (cells(("q1", RIGHT), ("q1", STUB + "\n  # a remark\n")), 0),
-        (cells(("q1", STUB), (None, RIGHT)), 1),
-        (cells((None, "x = 1"), (None, RIGHT), (None, "y = 1")), 1),
-        (cells(("q1", "def count_trainable(): pass"), ("q2", RIGHT)), 1),
-        (cells(("q1", "def mine(net): return 3")), 0),
-        (cells(("q1", STUB), (None, "x = 1")), 0),
-        (cells((None, f"{Q1.answer} = lambda net: 3")), 0),
-        (cells((None, f"# {Q1.answer}(net)"), (None, f"{Q1.answer}(net)")), None),
-    ],
-)
-def test_the_answer_is_found(found, wanted):
-    cell, remark = grading._answer(Q1, found)
-    assert cell is (None if wanted is None else found[wanted])
-    assert (remark == "") == (cell is not None)
-
-
-def test_learners_names_become_names_of_files():
-    names = [
-        "ada",
-        "Ada Lovelace",
-        "Эйлер",
-        "..",
-        "../x",
-        "-rf",
-        "",
-        "a/b",
-        "x" * 300,
-        "a\nb",
-        "a\udce9",
-        "ada.json",
-        ".x",
-        "ada~1",
-        "ada ",
-    ]
-    plain = [submissions.plain_name(name) for name in names]
-    assert plain[:3] == names[:3]
-    assert len(set(plain)) == len(plain)
-    assert all(submissions.PLAIN.fullmatch(name.replace("~", "_")) and len(os.fsencode(name)) < 200 for name in plain)
-
-
-def test_each_learner_has_one_entry(tmp_path):
-    (tmp_path / "ada").mkdir()
-    for name in ("ada.ipynb", "bob.ipynb", "readme.txt", ".hidden"):
-        (tmp_path / name).write_text("{}")
-    (tmp_path / "eve").symlink_to(tmp_path / "ada")
-    found = submissions.entries(tmp_path)
-    assert {name: path.name for name, path in found.items()} == {
-        "ada": "ada",
-        "ada.ipynb": "ada.ipynb",
-        "bob": "bob.ipynb",
-        "eve": "eve",
-    }
-    assert "link" in submissions.read(found["eve"]).note
-
-
-def test_of_several_files_the_notebook_is_taken(tmp_path):
-    ada = tmp_path / "ada"
-    for path in (
-        "parameters/6-exercises.ipynb",
-        "parameters/a.ipynb",
-        ".ipynb_checkpoints/6-exercises.ipynb",
-        "a.ipynb",
-    ):
-        (ada / path).parent.mkdir(parents=True, exist_ok=True)
-        (ada / path).write_text("{}")
-    assert submissions.read(ada).file == "ada/parameters/6-exercises.ipynb"
-    shutil.rmtree(ada / "parameters")
-    assert submissions.read(ada).file == "ada/a.ipynb"

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from . import grading, submissions
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m d2lparams.course", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def command(run, help):
+    def command(run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(run.__name__.replace("_", "-"), help=help, description=f"{help.capitalize()}.")
         sub.set_defaults(run=run)
         return sub
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except (FileNotFoundError, NotADirectoryError, RuntimeError) as error:
+    except (FileNotFoundError, ModuleNotFoundError, NotADirectoryError, RuntimeError) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit(130, "interrupted: what is graded is kept, and the same command goes on from there\n")

@@ -4,7 +4,11 @@ What the learner wrote is escaped by the template engine, wherever it stands, an
 and every request.
 """
 
+from typing import NamedTuple
+
 from jinja2 import Environment, StrictUndefined
+
+from .records import GradingRecord, Mark
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -36,10 +40,10 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 <p><strong>{{ "%g"|format(points) }} of {{ "%g"|format(most) }} points</strong>
 {%- if pending %}; {{ pending|join(", ") }} still to be read{% endif %}.</p>
 {% if note %}<pre class="says">{{ note }}</pre>{% endif %}
-{% for name, title, outcome, message, answer, measured, mark in questions %}
+{% for name, title, outcome, message, answer, measured, mark in sections %}
 <section id="{{ name }}">
 <header class="of"><h2>{{ name }} {{ title }}</h2>
-<span class="points">{{ "%g"|format(mark.points) }} of {{ "%g"|format(mark.most) }}</span></header>
+<span class="points">{{ "%g"|format(mark.points) }} of {{ "%g"|format(mark.max) }}</span></header>
 <p class="outcome {{ outcome }}">{{ outcome }}</p>
 {% if message %}<pre class="says">{{ message }}</pre>{% endif %}
 {% if mark.comment %}<p>Comment:</p><pre class="says">{{ mark.comment }}</pre>{% endif %}
@@ -55,23 +59,37 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(TEMPLATE)
 
 
-def page(titles: dict[str, str], record: dict, marks: dict) -> str:
-    """Return the page as HTML.
+class Section(NamedTuple):
+    """What the page says of one question."""
 
-    titles: of the questions, in their order; record: as `grading` wrote it; marks: `course.Mark`s by question.
-    """
-    questions = []
-    for name, title in titles.items():
-        entry, mark = record["questions"].get(name) or record["prose"][name], marks[name]
-        read = "waits to be read" if mark.pending else "read" if entry.get("attempted") else "not attempted"
-        outcome = entry.get("outcome", read)
-        measured = entry.get("measured") if entry.get("attempted") else None
-        questions.append((name, title, outcome, entry.get("message"), entry["answer"], measured, mark))
+    name: str
+    title: str
+    outcome: str
+    message: str
+    answer: str | None
+    measured: str
+    mark: Mark
+
+
+def page(titles: dict[str, str], record: GradingRecord, marks: dict[str, Mark]) -> str:
+    """Return the page as HTML; titles: of the questions, in their order; marks: by question."""
     return _PAGE.render(
         learner=record["learner"],
         note=record["note"],
-        questions=questions,
+        sections=[_section(name, title, record, marks[name]) for name, title in titles.items()],
         points=sum(mark.points for mark in marks.values()),
-        most=sum(mark.most for mark in marks.values()),
+        most=sum(mark.max for mark in marks.values()),
         pending=[name for name, mark in marks.items() if mark.pending],
     )
+
+
+def _section(name: str, title: str, record: GradingRecord, mark: Mark) -> Section:
+    if name in record["questions"]:
+        entry = record["questions"][name]
+        return Section(name, title, entry["outcome"], entry["message"], entry["answer"], "", mark)
+    prose = record["prose"][name]
+    outcome = "read" if prose["attempted"] else "not attempted"
+    if mark.pending:
+        outcome = "waits to be read"
+    measured = prose["measured"] if prose["attempted"] else ""
+    return Section(name, title, outcome, "", prose["answer"], measured, mark)

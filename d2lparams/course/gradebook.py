@@ -7,32 +7,36 @@ and `nbgrader export` work on it. What a teacher entered by hand stays.
 
 import csv
 import io
-import json
 import os
 import re
 import shutil
 import sysconfig
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol, cast
 
-import nbformat
-from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_output
-from nbgrader.api import Gradebook
-from nbgrader.converters import GenerateAssignment
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import capture_log
-from traitlets.config import PyFileConfigLoader
-
+from .._files import write_whole
 from ..exercises.bank import PROSE, QUESTIONS
 from ..exercises.question import NOT_ATTEMPTED, Verdict
-from . import authoring, feedback
+from . import needs_extra
+from .records import GradingRecord, Mark, read_record, record_paths
+
+with needs_extra():
+    import nbformat
+    from nbformat import NotebookNode
+    from nbformat.v4 import new_markdown_cell, new_output
+    from nbgrader.api import Gradebook
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import NbGraderPreprocessor
+    from nbgrader.utils import capture_log
+    from traitlets.config.loader import PyFileConfigLoader
+
+    from . import authoring, feedback
 
 TITLES = {question.name: question.title for question in (*QUESTIONS, *PROSE)}
-COURSE, ASSIGNMENT, NOTEBOOK = "d2lparams", "parameters", "6-exercises"
+COURSE_ID, ASSIGNMENT_ID, NOTEBOOK_ID = "d2lparams", "parameters", "6-exercises"  # as nbgrader calls them
 CONFIG = f'''c = get_config()
-c.CourseDirectory.course_id = "{COURSE}"
+c.CourseDirectory.course_id = "{COURSE_ID}"
 c.ClearSolutions.code_stub = {{"python": {authoring.CODE_STUB!r}}}
 c.ClearSolutions.text_stub = {authoring.TEXT_STUB!r}
 c.CourseDirectory.feedback_directory = "feedback-nbgrader"  # beside feedback/, which `make grade` writes
@@ -43,10 +47,10 @@ c.Autograde.sanitize_preprocessors = ["d2lparams.course.gradebook.Refuse"]
 UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
-class Refuse(NbGraderPreprocessor):
+class Refuse(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
     """Stands where nbgrader would start a learner's code."""
 
-    def preprocess(self, notebook, resources):
+    def preprocess(self, notebook: NotebookNode, resources: object) -> None:
         raise RuntimeError(
             "nbgrader would run this submission with the gradebook in its reach: grade with `make grade` instead, or "
             "remove the line about Autograde from nbgrader_config.py if you trust every submission"
@@ -60,19 +64,19 @@ def release(folder: Path) -> Path:
     A changed notebook can be released again until there are submissions; nbgrader then keeps its cells as they are.
     """
     config = folder / "nbgrader_config.py"
-    source = folder / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+    source = folder / "source" / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8")
     _write(source, nbformat.writes(authoring.source_notebook()) + "\n")
     settings = PyFileConfigLoader(config.name, str(folder)).load_config()
-    settings.CourseDirectory.update(root=str(folder.resolve()), assignment_id=ASSIGNMENT)
+    settings.CourseDirectory.update(root=str(folder.resolve()), assignment_id=ASSIGNMENT_ID)
     if not shutil.which("alembic"):  # nbgrader calls it by name, and an environment that isn't activated is on no PATH
         os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     done = capture_log(GenerateAssignment(coursedir=CourseDirectory(config=settings), config=settings, force=True))
     if not done["success"]:
         raise RuntimeError(f"nbgrader cannot release {source}:\n{done['log']}")
-    return folder / "release" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+    return folder / "release" / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
 
 
 def collect(folder: Path) -> Path:
@@ -81,56 +85,71 @@ def collect(folder: Path) -> Path:
     folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/.
     Raises FileNotFoundError if there are no records, RuntimeError if one belongs to other exercises than these.
     """
-    paths = sorted((folder / "records").glob("*.json"))
+    paths = record_paths(folder)
     if not paths:
         raise FileNotFoundError(f"{folder / 'records'} holds no records: grade submissions into {folder} first")
     form = release(folder).read_text(encoding="utf-8")
     rows = []
-    with Gradebook(f"sqlite:///{folder.resolve() / 'gradebook.db'}", COURSE) as gradebook:
+    with Gradebook(f"sqlite:///{folder.resolve() / 'gradebook.db'}", COURSE_ID) as gradebook:
         for path in paths:
-            record = clean(json.loads(path.read_text(encoding="utf-8")))
-            if [*record["questions"], *record["prose"]] != list(TITLES):
-                raise RuntimeError(
-                    f"{path} is of other exercises than these: grade that submission again, or remove it"
-                )
-            graded = folder / "autograded" / path.stem / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
-            notebook = filled(nbformat.reads(form, as_version=4), record)
-            marks = enter(gradebook, path.stem, record, changed(graded, notebook))
-            _write(graded, nbformat.writes(notebook) + "\n")
+            record = _record_of_these_exercises(path)
+            copy_path = folder / "autograded" / path.stem / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
+            copy = graded_copy(nbformat.reads(form, as_version=4), record)
+            marks = enter_marks(gradebook, path.stem, record, changed_answers(copy_path, copy))
+            _write(copy_path, nbformat.writes(copy) + "\n")
             _write(folder / "feedback" / f"{path.stem}.html", feedback.page(TITLES, record, marks))
-            rows.append(row(record, marks))
+            rows.append(score_row(record, marks))
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+    writer.writerows({key: spreadsheet_value(value) for key, value in row.items()} for row in rows)
     _write(folder / "scores.csv", table.getvalue())
     return folder / "scores.csv"
 
 
-class Mark(NamedTuple):
-    """What one question earned, by the grader or by hand."""
+def _record_of_these_exercises(path: Path) -> GradingRecord:
+    advice = "grade that submission again, or remove it"
+    try:
+        record = cast(GradingRecord, printable(read_record(path)))
+    except ValueError as error:
+        raise RuntimeError(f"{error}: {advice}") from error
+    if [*record["questions"], *record["prose"]] != list(TITLES):
+        raise RuntimeError(f"{path} is of other exercises than these: {advice}")
+    return record
 
-    points: float
-    most: float
-    pending: bool  # waits for somebody to read it
-    comment: str | None
+
+class Grade(Protocol):
+    """What is used of nbgrader's grade of a cell."""
+
+    name: str
+    auto_score: float | None
+    manual_score: float | None
+    extra_credit: float | None
+    needs_manual_grade: bool
 
 
-def enter(gradebook: Gradebook, learner: str, record: dict, changed: set[str]) -> dict[str, Mark]:
+class Comment(Protocol):
+    """What is used of nbgrader's comment on a cell."""
+
+    name: str
+    auto_comment: str | None
+    manual_comment: str | None
+
+
+def enter_marks(gradebook: Gradebook, learner: str, record: GradingRecord, changed: set[str]) -> dict[str, Mark]:
     """Enter a record into the gradebook and return the marks, those given by hand among them.
 
     changed: the questions whose answers are new; a mark given by hand stays, and is shown for review if it is older.
     """
     gradebook.update_or_create_student(learner)  # by the name of the learner's files, as nbgrader wants it
     with gradebook.db.no_autoflush:
-        (notebook,) = gradebook.update_or_create_submission(ASSIGNMENT, learner).notebooks
-    comments = {comment.name: comment for comment in notebook.comments}
+        (notebook,) = gradebook.update_or_create_submission(ASSIGNMENT_ID, learner).notebooks
+    grades = cast(list[Grade], notebook.grades)
+    comments = {comment.name: comment for comment in cast(list[Comment], notebook.comments)}
     marks = {}
-    for grade in notebook.grades:
+    for grade in grades:
         name = grade.name.removesuffix("-check")
-        entry = record["questions"].get(name) or record["prose"][name]
-        attempted = entry.get("attempted", entry.get("outcome") != NOT_ATTEMPTED)
-        grade.auto_score = entry.get("points", None if attempted else 0)
+        most, attempted, grade.auto_score = _judged(record, name)
         if grade.manual_score is None:
             grade.needs_manual_grade = grade.auto_score is None
         elif name in changed:
@@ -138,38 +157,48 @@ def enter(gradebook: Gradebook, learner: str, record: dict, changed: set[str]) -
         comment = comments[name]
         comment.auto_comment = None if attempted else "No response."
         points = grade.auto_score if grade.manual_score is None else grade.manual_score
-        marks[name] = Mark(
-            (points or 0) + (grade.extra_credit or 0), entry["max"], grade.needs_manual_grade, comment.manual_comment
-        )
+        earned = (points or 0) + (grade.extra_credit or 0)
+        marks[name] = Mark(earned, most, grade.needs_manual_grade, comment.manual_comment)
     gradebook.db.commit()
     return {name: marks[name] for name in TITLES}
 
 
-def filled(form: NotebookNode, record: dict) -> NotebookNode:
+def _judged(record: GradingRecord, name: str) -> tuple[int, bool, float | None]:
+    """Return the most points of a question, whether it was attempted, and its points; None if somebody must read it."""
+    if name in record["questions"]:
+        entry = record["questions"][name]
+        return entry["max"], entry["outcome"] != NOT_ATTEMPTED, entry["points"]
+    prose = record["prose"][name]
+    return prose["max"], prose["attempted"], None if prose["attempted"] else 0
+
+
+def graded_copy(form: NotebookNode, record: GradingRecord) -> NotebookNode:
     """Return the course's notebook with a learner's answers in their cells, and the verdicts as what the checks said.
 
     Nothing of the learner's but these answers gets in, and none of it as HTML or Markdown that a page would render.
     """
+    questions, prose = record["questions"], record["prose"]
     if record["note"]:
-        form.cells.insert(0, new_markdown_cell(inert(record["note"]), id="note"))
+        form.cells.insert(0, new_markdown_cell(fenced(record["note"]), id="note"))
     for cell in form.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        if name in record["questions"]:
-            cell.source = record["questions"][name]["answer"] or ""
-        elif name in record["prose"] and record["prose"][name]["attempted"]:
-            cell.source = inert(record["prose"][name]["answer"])
-        elif (entry := record["prose"].get(cell.id.removesuffix("-measure"))) is not None and entry["attempted"]:
-            cell.source = entry["measured"]
-        elif (entry := record["questions"].get(name.removesuffix("-check"))) is not None:
-            said = Verdict(name.removesuffix("-check"), entry["outcome"], entry["message"])
+        checked, measured = name.removesuffix("-check"), cell.id.removesuffix("-measure")
+        if name in questions:
+            cell.source = questions[name]["answer"] or ""
+        elif name in prose and prose[name]["attempted"]:
+            cell.source = fenced(prose[name]["answer"])
+        elif measured in prose and prose[measured]["attempted"]:
+            cell.source = prose[measured]["measured"]
+        elif checked in questions:
+            said = Verdict(checked, questions[checked]["outcome"], questions[checked]["message"])
             cell.outputs = [new_output("execute_result", {"text/plain": repr(said)})]
     return form
 
 
-def changed(path: Path, notebook: NotebookNode) -> set[str]:
+def changed_answers(path: Path, notebook: NotebookNode) -> set[str]:
     """Return the questions whose answers differ from the notebook that was stored at `path`; all, if none was."""
 
-    def answers(notebook):
+    def answers(notebook: NotebookNode) -> dict[str, str]:
         named = ((cell.metadata.get("nbgrader", {}), cell.source) for cell in notebook.cells)
         return {data["grade_id"]: source for data, source in named if data.get("solution")}
 
@@ -177,32 +206,32 @@ def changed(path: Path, notebook: NotebookNode) -> set[str]:
     return {name for name, source in answers(notebook).items() if before.get(name) != source}
 
 
-def row(record: dict, marks: dict[str, Mark]) -> dict[str, object]:
+def score_row(record: GradingRecord, marks: dict[str, Mark]) -> dict[str, object]:
     """Return one line of scores.csv: the sum, the points of each question, then how each one ended."""
-    line = {
+    row: dict[str, object] = {
         "learner": record["learner"],
         "points": sum(mark.points for mark in marks.values()),
-        "max": sum(mark.most for mark in marks.values()),
+        "max": sum(mark.max for mark in marks.values()),
         "to be read": " ".join(name for name, mark in marks.items() if mark.pending),
     }
-    line |= {name: mark.points for name, mark in marks.items()}
-    line |= {f"{name} outcome": entry["outcome"] for name, entry in record["questions"].items()}
+    row |= {name: mark.points for name, mark in marks.items()}
+    row |= {f"{name} outcome": entry["outcome"] for name, entry in record["questions"].items()}
     nothing = all(entry["answer"] is None for entry in record["questions"].values())
     strange = "no cell of it answers a question: is it another notebook?" if nothing else ""
-    return line | {"note": record["note"] or strange}
+    return row | {"note": record["note"] or strange}
 
 
-def harmless(value: object) -> object:
+def spreadsheet_value(value: object) -> str:
     """Return a value for a spreadsheet, a string that one would run as a formula with an apostrophe before it."""
     if isinstance(value, str):
         return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
     return f"{value:g}"
 
 
-def inert(text: str) -> str:
+def fenced(text: str) -> str:
     """Return text as Markdown that shows it letter by letter: in a fence longer than any run of backticks in it.
 
-    >>> print(inert("<script>```"))
+    >>> print(fenced("<script>```"))
     ````text
     <script>```
     ````
@@ -211,22 +240,19 @@ def inert(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def clean(value: object) -> object:
+def printable(value: object) -> object:
     """Return plain data with every string free of control characters and of what UTF-8 cannot hold.
 
-    >>> clean({"a": ["1\\x1b[2J", "\\ud800"]})
+    >>> printable({"a": ["1\\x1b[2J", "\\ud800"]})
     {'a': ['1�[2J', '�']}
     """
     if isinstance(value, dict):
-        return {key: clean(entry) for key, entry in value.items()}
+        return {key: printable(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [clean(entry) for entry in value]
+        return [printable(entry) for entry in value]
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / ".part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, lambda file: file.write(text.encode()))

@@ -2,7 +2,8 @@
 
 Two walls stand between a learner's code and everything else. Bubblewrap is the first: the worker in it (`inside/`)
 sees the system's libraries, Python and its packages, all of it read-only, and no network, no home, no submission, no
-gradebook, and of the exercises `inside/` alone. The second is the one that each answer runs behind: `inside/jail.py`.
+gradebook, and of the exercises `inside/` and the probes alone. The second is the one that each answer runs behind:
+`inside/jail.py`.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Literal, NamedTuple, TypedDict
 
 import torch
 
@@ -28,7 +29,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/etc/ld.so.cache")
 ABILITIES = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "SYS_PTRACE")  # for the worker: to lock its forks in
 TRUST = "or, if you trust every learner with this machine and its files, grade with --trust-submissions"
-START, SLACK = 120, 10  # seconds: for the worker to load torch; for the worker to enforce a limit before we do
+SECONDS_TO_START = 120  # for the worker to load torch
+SECONDS_TO_SPARE = 10  # for the worker to enforce a limit itself, before we do
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,27 @@ class NoSandbox(RuntimeError):
     """No sandbox can be had on this machine; the message says what is missing, and how to get it."""
 
 
+class Request(TypedDict):
+    """One answer to be run, with all that the worker has to know about it; see `inside.worker.run`."""
+
+    question: str
+    name: str  # that the answer should define
+    questions: list[str]  # the names of all questions
+    setup: str  # the course's own first cell
+    stub: str
+    source: str  # of the answer
+    cells: list[str]  # to run before it, whether they fail or not
+    cases: bytes  # packed
+    seconds: float
+
+
 class Reply(NamedTuple):
     """How an answer's process ended, and the bytes that it left, which are a stranger's.
 
-    end: "exited", "time", "memory", "output", or "lost" if the whole sandbox had to be ended; status: as in subprocess.
+    end: "lost" if the whole sandbox had to be ended; status: as in subprocess.
     """
 
-    end: str
+    end: Literal["exited", "time", "memory", "output", "lost"]
     status: int
     result: bytes
 
@@ -63,95 +79,129 @@ class Sandbox:
 
     def __init__(self, limits: Limits | None = None, walls: bool = True) -> None:
         self.limits, self.walls = limits or Limits(), walls
-        self._process = self._results = None
+        self._worker: _Worker | None = None
 
     def __enter__(self) -> "Sandbox":
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
-
-    def run(self, request: dict | None) -> Reply:
-        """Have a request answered, see `inside.worker.run`, and return what became of it."""
-        self.start()
-        body = pickle.dumps(request)
-        reply = None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(struct.pack("<Q", len(body)) + body)
-            reply = self._reply(time.monotonic() + self.limits.seconds + SLACK)
-        if reply is None:
-            self._stop()
-        return reply or Reply("lost", 0, b"")
+        self.close()
 
     def start(self) -> None:
         """Start the worker, unless it runs. Raises NoSandbox if it can't."""
-        if self._process is not None:
-            return
+        self._running()
+
+    def run(self, request: Request) -> Reply:
+        """Have a request answered, and return what became of it."""
+        reply = self._running().ask(request)
+        if reply is None:
+            self.close()
+            return Reply("lost", 0, b"")
+        return reply
+
+    def close(self) -> None:
+        """End the worker, if it runs, and all that it started."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def _running(self) -> "_Worker":
+        if self._worker is None:
+            self._worker = self._launch()
+        return self._worker
+
+    def _launch(self) -> "_Worker":
         if self.walls and (lack := missing()):
             raise NoSandbox(lack)
-        self._results, sink = os.pipe()
-        settings = {"walls": self.walls, "data": sink, **vars(self.limits)}
         with tempfile.TemporaryFile() as errors:
-            self._process = subprocess.Popen(
-                _behind_a_wall(settings) if self.walls else _in_the_open(settings),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                pass_fds=[sink],
-                bufsize=0,
-                env={} if self.walls else None,
-            )
-            os.close(sink)
-            ready = self._line(time.monotonic() + START)
-            if ready:
-                reply = self.run(None)
-                locked = reply.result == b'{"locked": true}'
-                trouble = "" if locked else f"{reply.end}: {reply.result.decode(errors='replace')}"
-            else:
-                errors.seek(0)
-                trouble = errors.read()[-2000:].decode(errors="replace") or f"nothing came back in {START} s"
+            worker = _Worker(self.limits, self.walls, errors)
+            trouble = worker.trouble(errors)
         if trouble:
-            self._stop()
+            worker.stop()
             raise NoSandbox(_advice(trouble) if self.walls else f"the worker does not start: {trouble}")
+        return worker
 
-    def _stop(self) -> None:
-        if self._process is None:
-            return
-        with self._process as process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.stdin.close()  # on which an idle worker ends itself
-                process.wait(0.5)
-            process.kill()
-            while select.select([self._results], [], [], SLACK)[0] and os.read(self._results, 1 << 16):
-                continue  # until the last one that could write is gone
-        os.close(self._results)
-        self._process = self._results = None
 
-    def _line(self, deadline: float) -> bytes | None:
-        """Return the worker's next line, or None if it ended or is too late; what comes as a result is kept."""
-        line, self._kept = b"", bytearray()
-        control = self._process.stdout.fileno()
-        while not line.endswith(b"\n"):
-            ready = select.select([control, self._results], [], [], max(deadline - time.monotonic(), 0))[0]
-            if self._results in ready:
-                self._kept += os.read(self._results, 1 << 20)
-            if control in ready and not (part := os.read(control, 4096)):
-                return None
-            elif control in ready:
-                line += part
-            if not ready:
-                return None
-        return line
+class _Worker:
+    """One process of `inside/worker.py`: requests go to its standard input, results come back on a pipe of their own.
 
-    def _reply(self, deadline: float) -> Reply | None:
-        line = self._line(deadline)
+    What it says on its standard output is about results: how each one ended, and how many bytes it has.
+    """
+
+    def __init__(self, limits: Limits, walls: bool, errors: IO[bytes]) -> None:
+        self._limits = limits
+        self._results, sink = os.pipe()
+        self._received = bytearray()  # of the results
+        settings = {"walls": walls, "data": sink, **vars(limits)}
+        self._process = subprocess.Popen(
+            _behind_a_wall(settings) if walls else _in_the_open(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            pass_fds=[sink],
+            bufsize=0,
+            env={} if walls else None,
+        )
+        os.close(sink)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._control = self._process.stdin, self._process.stdout.fileno()
+
+    def trouble(self, errors: IO[bytes]) -> str:
+        """Wait until it is ready and try its locks; return what is wrong, or nothing."""
+        if self._says(time.monotonic() + SECONDS_TO_START) is None:
+            errors.seek(0)
+            text = errors.read()[-2000:].decode(errors="replace")
+            return text or f"nothing came back in {SECONDS_TO_START} s"
+        reply = self.ask(None)  # an answer's process without an answer: it only locks itself in
+        if reply is None:
+            return "lost"
+        locked = reply.result == b'{"locked": true}'
+        return "" if locked else f"{reply.end}: {reply.result.decode(errors='replace')}"
+
+    def ask(self, request: Request | None) -> Reply | None:
+        """Have a request answered; return None if the worker has ended, or doesn't enforce its limits."""
+        body = pickle.dumps(request)
+        try:
+            self._requests.write(struct.pack("<Q", len(body)) + body)
+        except BrokenPipeError:
+            return None
+        line = self._says(time.monotonic() + self._limits.seconds + SECONDS_TO_SPARE)
         if line is None:
             return None
         said = json.loads(line)
-        while len(self._kept) < said["size"]:
-            self._kept += os.read(self._results, 1 << 20)
-        return Reply(said["end"], said["status"], bytes(self._kept[: self.limits.result]))
+        while len(self._received) < said["size"]:
+            self._received += os.read(self._results, 1 << 20)
+        return Reply(said["end"], said["status"], bytes(self._received[: self._limits.result]))
+
+    def _says(self, deadline: float) -> bytes | None:
+        """Return the worker's next line, or None if it ended or is too late; results that come meanwhile are kept."""
+        line = b""
+        self._received.clear()
+        while not line.endswith(b"\n"):
+            patience = max(deadline - time.monotonic(), 0)
+            ready = select.select([self._control, self._results], [], [], patience)[0]
+            if not ready:
+                return None
+            if self._results in ready:
+                self._received += os.read(self._results, 1 << 20)
+            if self._control in ready:
+                part = os.read(self._control, 4096)
+                if not part:
+                    return None
+                line += part
+        return line
+
+    def stop(self) -> None:
+        with self._process as process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._requests.close()  # on which an idle worker ends itself
+                process.wait(0.5)
+            process.kill()
+            while select.select([self._results], [], [], SECONDS_TO_SPARE)[0] and os.read(self._results, 1 << 16):
+                continue  # until the last one that could write is gone
+        os.close(self._results)
 
 
 def missing() -> str | None:
@@ -187,7 +237,7 @@ def _behind_a_wall(settings: dict) -> list[str]:
     bubblewrap makes on the way to a bind inherits the rights of what lies outside, those of a closed home for example.
     """
     python = Path(os.path.realpath(sys.executable))
-    folders = ("/course", "/dev", "/etc", "/python/bin", "/site", "/sys/devices/system", "/usr")
+    folders = ("/course", "/course/probes", "/dev", "/etc", "/python/bin", "/site", "/sys/devices/system", "/usr")
     binds = [word for folder in folders for word in ("--dir", folder)]
     for path in (*SYSTEM, "/sys/devices/system/cpu"):  # from which torch learns what the processor can do
         if os.path.islink(path):
@@ -211,6 +261,9 @@ def _behind_a_wall(settings: dict) -> list[str]:
     binds += ["--tmpfs", exercises]
     binds += ["--ro-bind", str(PACKAGE / "exercises/inside/__init__.py"), f"{exercises}/__init__.py"]
     binds += ["--ro-bind", str(PACKAGE / "exercises/inside"), f"{exercises}/inside", "--remount-ro", exercises]
+    probes = {name: f"/course/probes/{name}.py" for name in _probes()}
+    for name, path in _probes().items():
+        binds += ["--ro-bind", path, probes[name]]
     for device in ("null", "zero", "full", "random", "urandom"):
         binds += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     binds += ["--dir", "/dev/shm", "--proc", "/proc", "--size", str(64 << 20), "--tmpfs", "/tmp", "--remount-ro", "/"]
@@ -229,6 +282,7 @@ def _behind_a_wall(settings: dict) -> list[str]:
     if os.geteuid() != 0:
         flags += ["--unshare-user"]  # in which we may do to our own processes what only root may do elsewhere
     settings = settings | {"path": ["/course", *(place for place in trees if place.startswith("/site/"))]}
+    settings["probes"] = probes
     return [
         *(shutil.which("bwrap"), *flags),
         *("--cap-drop", "ALL", *(word for name in ABILITIES for word in ("--cap-add", f"CAP_{name}"))),
@@ -239,8 +293,13 @@ def _behind_a_wall(settings: dict) -> list[str]:
 
 
 def _in_the_open(settings: dict) -> list[str]:
-    settings = settings | {"path": [str(PACKAGE.parent), *map(str, _sites())]}
+    settings = settings | {"path": [str(PACKAGE.parent), *map(str, _sites())], "probes": _probes()}
     return [sys.executable, "-I", "-B", str(PACKAGE / "exercises/inside/worker.py"), json.dumps(settings)]
+
+
+def _probes() -> dict[str, str]:
+    """Return where each question's probe lies: the one part of the bank that comes into the sandbox."""
+    return {path.parent.name: str(path) for path in sorted(PACKAGE.glob("exercises/bank/*/probe.py"))}
 
 
 def _sites() -> list[Path]:

@@ -12,10 +12,10 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NOTEBOOK = "6-exercises.ipynb"
-LARGEST = 20 << 20  # bytes; a notebook with all its figures has a tenth of that
-LONGEST = 1 << 18  # characters of a cell that are read
-PLAIN = re.compile(r"(?!\.)[\w.@+ -]{1,60}(?<![. ])")
+FILE_NAME = "6-exercises.ipynb"  # that the notebook was handed out with
+LARGEST_FILE = 20 << 20  # bytes; a notebook with all its figures has a tenth of that
+LONGEST_CELL = 1 << 18  # characters of a cell that are read
+PLAIN_NAME = re.compile(r"(?!\.)[\w.@+ -]{1,60}(?<![. ])")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def entries(folder: Path) -> dict[str, Path]:
     for entry in sorted(os.scandir(folder), key=lambda entry: (_is_notebook(entry.name), entry.name)):
         if entry.name.startswith("."):
             continue
-        name = learner(Path(entry.path))
+        name = learner_name(Path(entry.path))
         if _is_notebook(entry.name) or entry.is_dir(follow_symlinks=False) or entry.is_symlink():
             found[name if name not in found else entry.name] = Path(entry.path)
     return found
@@ -60,7 +60,7 @@ def passed_over(folder: Path) -> list[str]:
     return [path.name for path in sorted(folder.iterdir()) if path not in taken and not path.name.startswith(".")]
 
 
-def learner(entry: Path) -> str:
+def learner_name(entry: Path) -> str:
     """Return the learner's name that an entry of the class's folder stands for."""
     return entry.stem if _is_notebook(entry.name) and entry.stem else entry.name
 
@@ -75,7 +75,7 @@ def plain_name(learner: str) -> str:
     >>> plain_name("ada"), plain_name("../../etc/passwd")
     ('ada', 'etc_passwd~3754d6cb')
     """
-    if PLAIN.fullmatch(learner):
+    if PLAIN_NAME.fullmatch(learner):
         return learner
     digest = hashlib.sha256(os.fsencode(learner)).hexdigest()[:8]
     return f"{re.sub('[^A-Za-z0-9]+', '_', learner).strip('_')[:40]}~{digest}"
@@ -83,7 +83,8 @@ def plain_name(learner: str) -> str:
 
 def read(entry: Path, name: str | None = None) -> Submission:
     """Read the submission of one learner. Raises nothing: what is wrong with it stands in its note."""
-    name, file, digest = name or learner(entry), None, None
+    name = name or learner_name(entry)
+    file, digest = None, None  # until they are known
     try:
         path = _notebook(entry)
         file = str(path.relative_to(entry.parent))
@@ -102,7 +103,7 @@ def _notebook(entry: Path) -> Path:
     for folder, folders, files in os.walk(entry, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")] if Path(folder) == entry else []
         found += [Path(folder, name) for name in files if not name.startswith(".")]
-    found.sort(key=lambda path: (path.name != NOTEBOOK, not _is_notebook(path.name), len(path.parts), path.name))
+    found.sort(key=lambda path: (path.name != FILE_NAME, not _is_notebook(path.name), len(path.parts), path.name))
     if found and ".ipynb" in found[0].name.lower():
         return found[0]
     there = ", ".join(ascii(path.name) for path in found[:5]) or "nothing"
@@ -114,14 +115,14 @@ def _content(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        kind = "a link, and links are not followed" if path.is_symlink() else os.strerror(error.errno)
-        raise Unreadable(f"the notebook cannot be opened: {kind}") from error
+        reason = "a link, and links are not followed" if path.is_symlink() else error.strerror
+        raise Unreadable(f"the notebook cannot be opened: {reason}") from error
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable("the notebook is not a plain file")
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise Unreadable(f"the file is larger than {LARGEST >> 20} MB: clear its outputs")
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise Unreadable(f"the file is larger than {LARGEST_FILE >> 20} MB: clear its outputs")
     return content
 
 
@@ -137,20 +138,18 @@ def _cells(content: bytes) -> list[Cell]:
         raise Unreadable("the file is not a notebook: its JSON is nested too deeply") from error
     sheets = notebook.get("worksheets") if isinstance(notebook, dict) else None  # format 3 had several
     holders = [notebook, *sheets] if isinstance(sheets, list) else [notebook]
-    lists = [holder.get("cells") for holder in holders if isinstance(holder, dict)]
-    lists = [cells for cells in lists if isinstance(cells, list)]
+    found = [holder.get("cells") for holder in holders if isinstance(holder, dict)]
+    lists = [cells for cells in found if isinstance(cells, list)]
     if not lists:
         raise Unreadable("the file is not a notebook: it has no list of cells")
     return [_cell(cell) for cells in lists for cell in cells if isinstance(cell, dict)]
 
 
-def _cell(cell: dict) -> Cell:
+def _cell(cell: dict[str, object]) -> Cell:
     source = cell.get("source", cell.get("input", ""))  # "input" in format 3
     lines = source if isinstance(source, list) else [source]
-    data = cell.get("metadata")
-    data = data.get("nbgrader") if isinstance(data, dict) else None
-    return Cell(
-        str(cell.get("cell_type")),
-        "".join(line for line in lines if isinstance(line, str))[:LONGEST],
-        data.get("grade_id") if isinstance(data, dict) else None,
-    )
+    text = "".join(line for line in lines if isinstance(line, str))
+    metadata = cell.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return Cell(str(cell.get("cell_type")), text[:LONGEST_CELL], grade_id if isinstance(grade_id, str) else None)

@@ -414,7 +414,10 @@ def test_an_interrupt_and_an_error_pass_through_and_leave_no_hook(error):
         assert ("interrupted" if isinstance(error, KeyboardInterrupt) else "no such &lt;layer&gt;") in caption
         assert all(button.disabled for button in view.controls)
         view.stop()
-        train(net, 5)  # nobody is there any more to be stopped by
+        try:
+            train(net, 5)
+        except Stopped:
+            pytest.fail("the monitor still watches the loop")
     assert record.total_steps == 10
     assert view.caption.value == caption
 

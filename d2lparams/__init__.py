@@ -20,6 +20,7 @@ Importing d2lparams also makes `from d2l import torch as d2l` work beside a CPU-
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from . import compat as compat  # before anybody imports torchvision
 from .access import count_parameters, parameter_table, select
@@ -29,6 +30,12 @@ from .record import Record
 from .sharing import tie, ties, untie
 from .tracking import track
 from .uses import gradient_by_use
+
+if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` loads them
+    from . import chapter as chapter
+    from . import plots as plots
+    from . import widgets as widgets
+    from .chapter.data import FashionMNIST as FashionMNIST
 
 __version__ = "0.2.0"
 
@@ -49,24 +56,24 @@ __all__ = [
     "untie",
 ]
 
-# name -> (the module that is loaded for it, what that module needs)
+# name -> (the module that is loaded for it, the extra that brings what the module needs)
 _LATER = {
-    "FashionMNIST": ("chapter.data", "d2l and torchvision"),
-    "chapter": ("chapter", "matplotlib, pandas, ipywidgets and anywidget"),
-    "plots": ("plots", "matplotlib and pandas"),
-    "widgets": ("widgets", "matplotlib, pandas, ipywidgets and anywidget"),
+    "FashionMNIST": ("chapter.data", "chapter"),
+    "chapter": ("chapter", "chapter"),
+    "plots": ("plots", "plots"),
+    "widgets": ("widgets", "widgets"),
 }
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'd2lparams' has no attribute {name!r}")
-    module, needs = _LATER[name]
+    module, extra = _LATER[name]
     try:
         found = import_module(f".{module}", __name__)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"d2lparams.{name} needs {needs}, but {error.name} is not installed: pip install 'd2lparams[chapter]'",
+            f"d2lparams.{name} needs {error.name}, which is not installed: pip install 'd2lparams[{extra}]'",
             name=error.name,
         ) from error
     return found if name == module else getattr(found, name)

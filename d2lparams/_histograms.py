@@ -20,12 +20,12 @@ def histogram(values: Tensor) -> Histogram:
     values = values.flatten().float()
     if not len(values):
         return torch.zeros(HISTOGRAM_BINS, dtype=torch.long, device=values.device), values.new_zeros(())
-    outside = ~values.isfinite()
-    values = values.masked_fill(outside, 0)
-    scale = values.abs().amax()
+    finite = values.nan_to_num(0, 0, 0)
+    outside = finite != values  # where a value is NaN or inf
+    scale = finite.abs().amax()
     half = HISTOGRAM_BINS / 2
-    bins = values.mul_(half / scale.clamp_min(1e-30)).add_(half).clamp_(0, HISTOGRAM_BINS - 1).long()
-    bins.masked_fill_(outside, HISTOGRAM_BINS)  # one bin more, for what belongs to none
+    bins = finite.mul_(half / scale.clamp_min(1e-30)).add_(half).clamp_(0, HISTOGRAM_BINS - 1)
+    bins = bins.masked_fill_(outside, HISTOGRAM_BINS).long()  # one bin more, for what belongs to none
     counts = torch.zeros(HISTOGRAM_BINS + 1, dtype=torch.long, device=values.device)
     one = torch.ones((), dtype=torch.long, device=values.device)
     return counts.scatter_add_(0, bins, one.expand_as(bins))[:HISTOGRAM_BINS], scale

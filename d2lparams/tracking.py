@@ -207,9 +207,10 @@ class _Tracker:
         if self.record.is_due(step.number):
             self._record(step)
         mine = self._mine(optimizer)
-        if any(self.steps.get(p) != step.number + 1 for p in mine):  # of a step within a step, one counts
-            self.record.count_step()
+        new = any(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
         self.steps |= dict.fromkeys(mine, step.number + 1)
+        if new:
+            self.record.count_step()
         self._forget_splits(mine)
         if self.uses:
             if any(self.record.is_due(number) for number in set(self.steps.values())):

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -92,27 +93,28 @@ class Uses(TorchFunctionMode):
 
     def start(self) -> None:
         """Watch the passes that begin from now on."""
-        if self._running or not self._works:  # perhaps interrupted from the keyboard, and torch calls no hook then
-            self.stop()
-        self._stopping = False
-        if self._works and not self._hooks:
-            self._carefully(self._register)
+        self._carefully(self._start)
 
     def stop(self) -> None:
         """Watch no more, from the end of the pass on that is under way."""
+        self._carefully(self._stop)
+
+    def _start(self) -> None:
+        if self._running or not self._works:  # perhaps interrupted from the keyboard, and torch calls no hook then
+            self._stop()
+        self._stopping = False
+        if self._works and not self._hooks:
+            before, after = partial(self._carefully, self._before), partial(self._carefully, self._after)
+            self._hooks.append(torch_module.register_module_forward_pre_hook(before))
+            self._hooks.append(torch_module.register_module_forward_hook(after, always_call=True))
+
+    def _stop(self) -> None:
         self._stopping = self._in_forward()
         if not self._stopping:
-            self._carefully(self._remove)
-
-    def _register(self) -> None:
-        self._hooks.append(torch_module.register_module_forward_pre_hook(self._before))
-        self._hooks.append(torch_module.register_module_forward_hook(self._after, always_call=True))
-
-    def _remove(self) -> None:
-        self._running, self._paused, self._frame = [], 0, None
-        self._switch(False)
-        while self._hooks:
-            self._hooks.pop().remove()
+            while self._hooks:
+                self._hooks.pop().remove()
+            self._running, self._paused, self._frame = [], 0, None
+            self._switch(False)
 
     def _in_forward(self) -> bool:
         """Whether a watched pass is under way, in this thread or in another one."""
@@ -130,18 +132,18 @@ class Uses(TorchFunctionMode):
             self.failed(error)
             return None
 
-    # ---- what torch calls; whatever fails within, `_running` stays in step, and the mode is left when the pass ends
+    # ---- what torch calls; after an error they only keep `_running` in step, to leave the mode when the pass ends
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if not self._running:
             if module is not self.net or not torch.is_grad_enabled() or not self._works:
                 return
-            self._frame, self._thread = sys._getframe(1), threading.get_ident()
+            self._frame, self._thread = sys._getframe(2), threading.get_ident()
         elif threading.get_ident() != self._thread:  # somebody else's net, such as an interactive figure's
             return
         self._running.append("")
         if self._works:
-            self._carefully(self._enter, module, args, sys._getframe(1))
+            self._carefully(self._enter, module, args, sys._getframe(2))  # torch's, which called `_carefully`
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         if not self._running or threading.get_ident() != self._thread:
@@ -151,9 +153,9 @@ class Uses(TorchFunctionMode):
         self._running.pop()
         if not self._running:
             self._frame = None
-            self._carefully(self._switch, False)
+            self._switch(False)
             if self._stopping:
-                self.stop()
+                self._stop()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None

@@ -1,0 +1,126 @@
+"""A record: its readers, its bounds, its file."""
+
+import numpy as np
+import pytest
+import torch
+from loops import fit, shared_mlp
+from torch import nn
+
+from d2lparams import Record, track
+from d2lparams import record as records
+
+
+def test_intervals_and_the_memory_bound(monkeypatch):
+    monkeypatch.setattr(records, "MOST_ROWS", 10)
+    monkeypatch.setattr(records, "MOST_HISTOGRAMS", 4)
+    net = shared_mlp()
+    with track(net, every=2, histograms=4) as record:
+        fit(net, 200)
+    steps = record.table("weight_norm").index
+    assert len(steps) <= 10
+    assert record.every == 32
+    assert steps.tolist() == list(range(0, 200, 32))
+    assert record.uses("2.weight").index.tolist() == steps.tolist()
+    assert len(record.histograms("2.weight")[0]) <= 4
+    assert "7 rows of 200 steps, 32 apart" in repr(record)
+
+
+def test_histograms_are_numpys():
+    net = shared_mlp()
+    with track(net, every=1, histograms=2) as record:
+        fit(net, 3)
+    steps, edges, counts = record.histograms("0.weight")
+    assert steps.tolist() == [0, 2]
+    values = net[0].weight.detach().numpy().ravel()
+    expected, _ = np.histogram(values, edges[-1])
+    assert edges[-1, -1] == np.abs(values).max()
+    assert abs(counts[-1] - expected).sum() <= 2  # a value may sit on an edge
+    assert counts.sum(1).tolist() == [24, 24]
+    assert record.histograms("0.weight", "gradient")[2].sum() == 48
+    with pytest.raises(KeyError, match=r"no weight histogram of '9.weight'"):
+        record.histograms("9.weight")
+
+
+@pytest.mark.parametrize(
+    ("values", "counted", "largest"),
+    [([0.0, 0.0, 0.0], 3, 0.0), ([1.0, float("nan"), float("inf"), -2.0], 2, 2.0), ([float("nan")] * 2, 0, 0.0)],
+)
+def test_a_histogram_counts_what_is_finite(values, counted, largest):
+    net = nn.Linear(len(values), 1, bias=False)
+    with torch.no_grad():
+        net.weight.copy_(torch.tensor([values]))
+    with track(net, every=1, histograms=1) as record:
+        net(torch.ones(1, len(values))).sum().backward()
+        torch.optim.SGD(net.parameters(), lr=0.0).step()
+    _, edges, counts = record.histograms("weight")
+    assert (counts.sum(), edges[0, -1]) == (counted, largest)
+
+
+def test_nan_and_inf_are_recorded():
+    net = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    with track(net, every=1, histograms=1) as record:
+        for scale in (1.0, float("inf"), 1.0):
+            optimizer.zero_grad()
+            (net(torch.ones(1, 2)).sum() * scale).backward()
+            optimizer.step()
+    gradient = record.table("grad_norm")["weight"]
+    assert np.isfinite(gradient[0])
+    assert np.isinf(gradient[1])
+    assert np.isnan(record.table("distance")["weight"][2]) or np.isinf(record.table("distance")["weight"][2])
+    assert record.first_nonfinite() == (1, "weight", "weight_norm")
+    assert record.histograms("weight")[2].sum(1).tolist() == [4, 0, 0]
+
+
+def test_save_and_load(tmp_path):
+    net = shared_mlp()
+    with track(net, every=1, source="some data") as record:
+        fit(net, 3)
+    record.save(tmp_path / "record.pt")
+    again = Record.load(tmp_path / "record.pt")
+    assert repr(again) == repr(record)
+    assert again.source == "some data"
+    assert again.frame().equals(record.frame())
+    assert again.uses("2.weight").equals(record.uses("2.weight"))
+    assert [file.name for file in tmp_path.iterdir()] == ["record.pt"]
+
+
+def test_what_cannot_be_loaded_says_so_and_a_failed_save_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "text.pt").write_text("no record")
+    with pytest.raises(ValueError, match=r"text.pt is not a record that Record.save wrote"):
+        Record.load(tmp_path / "text.pt")
+    with pytest.raises(FileNotFoundError):
+        Record.load(tmp_path / "nothing.pt")
+    monkeypatch.setattr(torch, "save", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Record([], {}, 1, 1).save(tmp_path / "half.pt")
+    assert [file.name for file in tmp_path.iterdir()] == ["text.pt"]
+
+
+def test_asking_for_what_was_not_recorded():
+    net = shared_mlp()
+    with track(net, every=1) as record:
+        fit(net, 1)
+    with pytest.raises(KeyError, match=r"it was not used more than once; split by use: \['2.weight', '2.bias'\]"):
+        record.uses("0.weight")
+    with pytest.raises(ValueError, match="'speed' is not recorded: choose one of weight_norm"):
+        record.table("speed")
+
+
+def test_uses_that_were_thinned_away_are_not_listed(monkeypatch):
+    monkeypatch.setattr(records, "MOST_ROWS", 4)
+
+    class Sometimes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls, self.layer = 0, nn.Linear(4, 4)
+
+        def forward(self, X):
+            self.calls += 1
+            return self.layer(self.layer(X)) if self.calls % 2 == 0 else self.layer(X)
+
+    net = Sometimes()
+    with track(net, every=1) as record:
+        fit(net, 5)
+    assert record.shared == []
+    assert "gradient by use" not in repr(record)

@@ -169,7 +169,7 @@ def histograms(record: Record, name: str, rows: int = 12) -> Figure:
         with np.errstate(divide="ignore", invalid="ignore"):  # a step with zeros alone, or no number, has no ridge
             share = counts / counts.sum(1, keepdims=True)
             density = share / (edges[:, 1:] - edges[:, :-1])
-        chosen = sorted({round(i * (len(steps) - 1) / (rows - 1)) for i in range(rows)})
+        chosen = spread(len(steps), rows)
         _draw_ridges(axis, centers[chosen], density[chosen] / _ridge_height(density))
         axis.set_yticks(range(0, len(chosen), 3), [f"{steps[i]:,}" for i in chosen[::3]])
         rms = (centers**2 * share).sum(1) ** 0.5
@@ -179,6 +179,23 @@ def histograms(record: Record, name: str, rows: int = 12) -> Figure:
 
 
 # ---- what the panels show
+
+
+def spread(length: int, number: int) -> list[int]:
+    """Return some positions in a list, evenly spread: the first, the last, and some between.
+
+    Args:
+        length: of the list, 1 or more.
+        number: how many positions at most, 2 or more.
+
+    Returns:
+        The positions, from 0 up.
+
+    Example:
+        >>> spread(10, 4)
+        [0, 3, 6, 9]
+    """
+    return sorted({round(i * (length - 1) / (number - 1)) for i in range(number)})
 
 
 def _color_number(record: Record, name: str) -> int:

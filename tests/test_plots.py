@@ -50,7 +50,7 @@ def close():
 
 
 def checked(figure):
-    """Every axis is labelled and titled, nothing is empty, and the source is named."""
+    """Every axis is labeled and titled, nothing is empty, and the source is named."""
     figure.canvas.draw()
     assert figure.get_suptitle() == "made-up data"
     for axis in figure.axes:

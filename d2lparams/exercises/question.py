@@ -35,8 +35,7 @@ Result = dict[str, Any]
 class Figure(Protocol):
     """What is needed of matplotlib's Figure, which is loaded only when one is drawn."""
 
-    def savefig(self, fname: io.BytesIO, *, format: str, dpi: int) -> None:
-        """Write the figure to a file."""
+    def savefig(self, fname: io.BytesIO, *, format: str, dpi: int) -> None: ...
 
 
 class Mistake(NamedTuple):
@@ -90,7 +89,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of Markdown that a notebook renders and a terminal prints."""
+    """A piece of Markdown that a notebook renders and a terminal prints.
+
+    Attributes:
+        markdown: its source.
+    """
 
     markdown: str
 
@@ -102,7 +105,12 @@ class Text:
 
 
 class Picture:
-    """A figure that a notebook shows, with one line that says what it shows."""
+    """A figure that a notebook shows.
+
+    Args:
+        figure: matplotlib's.
+        line: what it shows, for where no figure can be seen.
+    """
 
     def __init__(self, figure: Figure, line: str) -> None:
         self.figure, self.line = figure, line
@@ -152,7 +160,11 @@ class Exercise:
         return Text(f"**Hint {number} of {len(self.hints)}.** {self.hints[number - 1]}{more}")
 
     def solution(self) -> Text:
-        """Return an answer that earns full points, as Markdown."""
+        """Show an answer that earns full points.
+
+        Returns:
+            Its code, as Markdown.
+        """
         return Text(f"```python\n{self.solution_code.strip()}\n```")
 
 
@@ -227,12 +239,20 @@ class Question(Exercise):
                 return Picture(self.picture(expected, None), f"{self.name}: the target alone; yours can't be drawn")
 
     def example(self) -> Inputs:
-        """Return the inputs of the first case, by name: something to try an answer on."""
+        """Make something to try an answer on.
+
+        Returns:
+            The inputs of the first case, by name; new ones each time.
+        """
         with trial.undisturbed(0):
             return unpack(self._cases())[0][1]
 
     def untouched(self) -> object:
-        """Return the stub's own function or class, to tell an untouched answer."""
+        """Define what the stub defines, to tell an untouched answer.
+
+        Returns:
+            The stub's own function or class.
+        """
         return define(self.stub, self.answer)
 
     def verdict(self, cases: list[Case], result: object) -> Verdict:
@@ -289,7 +309,11 @@ class Prose(Exercise):
         return sum(points for points, _ in self.marks)
 
     def solution(self) -> Text:
-        """Return an answer that earns full points, as Markdown."""
+        """Show an answer that earns full points.
+
+        Returns:
+            Its text, which is Markdown.
+        """
         return Text(self.solution_code.strip())
 
 

@@ -229,7 +229,7 @@ def _advice(trouble: str) -> str:
     return f"bubblewrap is there, but the sandbox does not start: {trouble.strip()}\n{advice}; {TRUST}"
 
 
-def _behind_a_wall(settings: dict) -> list[str]:
+def _behind_a_wall(settings: dict[str, object]) -> list[str]:
     """Return the command that starts the worker in bubblewrap.
 
     Everything has the same place inside wherever it lies outside, be that a home that only its owner may enter, or
@@ -261,9 +261,10 @@ def _behind_a_wall(settings: dict) -> list[str]:
     binds += ["--tmpfs", exercises]
     binds += ["--ro-bind", str(PACKAGE / "exercises/inside/__init__.py"), f"{exercises}/__init__.py"]
     binds += ["--ro-bind", str(PACKAGE / "exercises/inside"), f"{exercises}/inside", "--remount-ro", exercises]
-    probes = {name: f"/course/probes/{name}.py" for name in _probes()}
-    for name, path in _probes().items():
-        binds += ["--ro-bind", path, probes[name]]
+    probes = {}
+    for question, outside in _probes().items():
+        probes[question] = f"/course/probes/{question}.py"
+        binds += ["--ro-bind", str(outside), probes[question]]
     for device in ("null", "zero", "full", "random", "urandom"):
         binds += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     binds += ["--dir", "/dev/shm", "--proc", "/proc", "--size", str(64 << 20), "--tmpfs", "/tmp", "--remount-ro", "/"]
@@ -281,10 +282,10 @@ def _behind_a_wall(settings: dict) -> list[str]:
     flags += ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
     if os.geteuid() != 0:
         flags += ["--unshare-user"]  # in which we may do to our own processes what only root may do elsewhere
-    settings = settings | {"path": ["/course", *(place for place in trees if place.startswith("/site/"))]}
-    settings["probes"] = probes
+    packages = ["/course", *(place for place in trees if place.startswith("/site/"))]
+    settings = settings | {"path": packages, "probes": probes}
     return [
-        *(shutil.which("bwrap"), *flags),
+        *(shutil.which("bwrap") or "bwrap", *flags),
         *("--cap-drop", "ALL", *(word for name in ABILITIES for word in ("--cap-add", f"CAP_{name}"))),
         *(word for name, value in environment.items() for word in ("--setenv", name, value)),
         *(*binds, "--chdir", "/tmp", f"/python/bin/{python.name}", "-I", "-S", "-B"),
@@ -292,14 +293,15 @@ def _behind_a_wall(settings: dict) -> list[str]:
     ]
 
 
-def _in_the_open(settings: dict) -> list[str]:
-    settings = settings | {"path": [str(PACKAGE.parent), *map(str, _sites())], "probes": _probes()}
+def _in_the_open(settings: dict[str, object]) -> list[str]:
+    probes = {question: str(path) for question, path in _probes().items()}
+    settings = settings | {"path": [str(PACKAGE.parent), *map(str, _sites())], "probes": probes}
     return [sys.executable, "-I", "-B", str(PACKAGE / "exercises/inside/worker.py"), json.dumps(settings)]
 
 
-def _probes() -> dict[str, str]:
+def _probes() -> dict[str, Path]:
     """Return where each question's probe lies: the one part of the bank that comes into the sandbox."""
-    return {path.parent.name: str(path) for path in sorted(PACKAGE.glob("exercises/bank/*/probe.py"))}
+    return {path.parent.name: path for path in sorted(PACKAGE.glob("exercises/bank/*/probe.py"))}
 
 
 def _sites() -> list[Path]:

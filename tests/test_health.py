@@ -280,7 +280,7 @@ def test_a_legacy_weight_norm_can_be_checked():
 
 
 def test_health_reads_nets_that_others_wrote():
-    import torchvision
+    torchvision = pytest.importorskip("torchvision")
 
     torch.manual_seed(0)
     resnet = torchvision.models.resnet18(num_classes=10)

@@ -26,29 +26,28 @@ class Table(NamedTuple):
 
     def text(self, header: bool = True, indent: str = "") -> str:
         """Return the table as plain text; `indent` stands before everything but what is above."""
-        rows = [line for line in self.lines if not isinstance(line, str)]
-        if header:
-            rows.insert(0, tuple(column.title for column in self.columns))
+        titles = tuple(column.title for column in self.columns)
+        lines = [titles, *self.lines] if header else self.lines
+        rows = [line for line in lines if not isinstance(line, str)]
         widths = [max([column.width, *map(len, cells)]) for column, *cells in zip(self.columns, *rows, strict=True)]
+        inside = [line if isinstance(line, str) else self._padded(line, widths) for line in lines]
+        return "\n".join([*self.above, *(indent + line for line in [*inside, *self.below])])
 
-        def written(line: Line) -> str:
-            if isinstance(line, str):
-                return line
-            cells = zip(self.columns, line, widths, strict=True)
-            return "  ".join(
-                cell.rjust(width) if column.holds == "numbers" else cell.ljust(width) for column, cell, width in cells
-            ).rstrip()
-
-        inside = [*rows[:1], *self.lines] if header else self.lines
-        return "\n".join([*self.above, *(indent + line for line in [*map(written, inside), *self.below])])
+    def _padded(self, cells: tuple[str, ...], widths: list[int]) -> str:
+        padded = [
+            cell.rjust(width) if column.holds == "numbers" else cell.ljust(width)
+            for column, cell, width in zip(self.columns, cells, widths, strict=True)
+        ]
+        return "  ".join(padded).rstrip()
 
     def html(self) -> str:
         """Return the table as HTML, where each header says what it heads."""
-        head = "".join(_cell("th", column, column.title, ' scope="col"') for column in self.columns)
-        body = "\n".join(f"<tr>{self._cells(line)}</tr>" for line in self.lines)
-        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-        above, below = ([f"<p>{escape(sentence)}</p>" for sentence in part] for part in (self.above, self.below))
-        return "\n".join([*above, *([table] if self.lines else []), *below])
+        parts = [_paragraph(sentence) for sentence in self.above]
+        if self.lines:
+            head = "".join(_cell("th", column, column.title, ' scope="col"') for column in self.columns)
+            body = "\n".join(f"<tr>{self._cells(line)}</tr>" for line in self.lines)
+            parts.append(f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>")
+        return "\n".join([*parts, *map(_paragraph, self.below)])
 
     def _cells(self, line: Line) -> str:
         if isinstance(line, str):
@@ -62,6 +61,10 @@ class Table(NamedTuple):
 def _cell(tag: str, column: Column, text: str, scope: str = "") -> str:
     side = "right" if column.holds == "numbers" else "left"  # a notebook's own style puts all cells to the right
     return f'<{tag}{scope} style="text-align:{side}">{escape(text)}</{tag}>'
+
+
+def _paragraph(sentence: str) -> str:
+    return f"<p>{escape(sentence)}</p>"
 
 
 def _left_out(items: Sequence[object]) -> str:

@@ -455,15 +455,15 @@ def graded(released, tmp_path_factory):
     (submissions / "=cmd").mkdir()
     shutil.copy(submissions / "solution.ipynb", submissions / "=cmd" / "6-exercises.ipynb")
     (submissions / "broken.ipynb").write_text("no notebook")
-    arguments = ["grade", str(submissions), str(out), "--jobs", "1"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "d2lparams.course", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as first:
+    arguments = ["grade", str(submissions), str(out)]
+    start = [sys.executable, "-m", "d2lparams.course", *arguments, "--jobs", "1"]
+    with subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         lab.wait(lambda: records.record_paths(out) or first.poll() is not None, 120, "the first record")
         started = below(first.pid)
         first.kill()
     kept = {path: path.read_bytes() for path in records.record_paths(out)}
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as said, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 1)  # by default there are as many jobs
         assert command.main(arguments) == 0
     return submissions, out, kept, started, said.getvalue()
 

@@ -58,17 +58,17 @@ def ours(root: Path, deserves: dict[str, frozenset]) -> Counter:
         if not path.exists():
             counts["none"] += 1
             continue
-        came = sum(entry["points"] for entry in json.loads(path.read_text())["questions"].values())
-        add(counts, came, points(names), honest=learner.startswith("honest"))
+        earned = sum(entry["points"] for entry in json.loads(path.read_text())["questions"].values())
+        add(counts, earned, points(names), honest=learner.startswith("honest"))
     counts["left"] = sum(b"worker.py" in line and str(seconds).encode() in line for line in command_lines())
     return counts
 
 
-def add(counts: Counter, came: float, wanted: float, honest: bool) -> None:
-    counts["undeserved"] += max(0, came - wanted)
-    counts["fooled"] += came > wanted
-    counts["lost"] += max(0, wanted - came)
-    counts["harmed"] += honest and came != wanted
+def add(counts: Counter, earned: float, deserved: float, honest: bool) -> None:
+    counts["undeserved"] += max(0, earned - deserved)
+    counts["fooled"] += earned > deserved
+    counts["lost"] += max(0, deserved - earned)
+    counts["harmed"] += honest and earned != deserved
 
 
 def command_lines() -> list[bytes]:
@@ -103,9 +103,9 @@ def theirs(root: Path, deserves: dict[str, frozenset]) -> Counter:
             counts["ended"] += result["ended"]
             counts["left"] += result["left"]
             for name, honest in ((learner, False), (PEER, True)):
-                came = result["points"].get(name)
-                counts["none"] += came is None and not honest
-                add(counts, came or 0, points(deserves[name]), honest)
+                earned = result["points"].get(name)
+                counts["none"] += earned is None and not honest
+                add(counts, earned or 0, points(deserves[name]), honest)
     return counts
 
 
@@ -167,10 +167,10 @@ def hostile_class(folder: Path) -> None:
     """Print what a hostile class gets, here and under nbgrader."""
     import hostile
 
-    from d2lparams.course import gradebook as course
+    from d2lparams.course import gradebook
 
     root = folder / "course"
-    course.release(root)
+    gradebook.release(root)
     (root / "nbgrader_config.py").write_text(CONFIG)
     (root / "submitted").mkdir()
     deserves = hostile.build(root / "submitted", hostile.form(), root / "gradebook.db")

@@ -85,19 +85,18 @@ def collect(folder: Path) -> Path:
     folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/.
     Raises FileNotFoundError if there are no records, RuntimeError if one belongs to other exercises than these.
     """
-    paths = record_paths(folder)
-    if not paths:
+    records = {path.stem: _record_of_these_exercises(path) for path in record_paths(folder)}
+    if not records:
         raise FileNotFoundError(f"{folder / 'records'} holds no records: grade submissions into {folder} first")
     form = release(folder).read_text(encoding="utf-8")
     rows = []
     with Gradebook(f"sqlite:///{folder.resolve() / 'gradebook.db'}", COURSE_ID) as gradebook:
-        for path in paths:
-            record = _record_of_these_exercises(path)
-            copy_path = folder / "autograded" / path.stem / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
+        for learner, record in records.items():  # learner: as the files are named
+            copy_path = folder / "autograded" / learner / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
             copy = graded_copy(nbformat.reads(form, as_version=4), record)
-            marks = enter_marks(gradebook, path.stem, record, changed_answers(copy_path, copy))
+            marks = enter_marks(gradebook, learner, record, changed_answers(copy_path, copy))
             _write(copy_path, nbformat.writes(copy) + "\n")
-            _write(folder / "feedback" / f"{path.stem}.html", feedback.page(TITLES, record, marks))
+            _write(folder / "feedback" / f"{learner}.html", feedback.page(TITLES, record, marks))
             rows.append(score_row(record, marks))
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -224,6 +225,7 @@ def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]
     return replace(verdict, message=message)
 
 
+@cache  # it belongs to what is loaded
 def _format() -> str:
     """Return a digest that changes with the records' form and with the exercises, so that old records count no more."""
     here = Path(trial.__file__).parent.parent

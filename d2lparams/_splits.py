@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from . import _torch
+from ._gram import gram_and_error
 
 
 class Split:
@@ -60,11 +60,7 @@ class Split:
         found = {place: gradient for place, gradient in self.gradients.items() if gradient is not None}
         if len(found) < 2 or self.total is None or self.broken:
             return None
-        flat = torch.stack([_torch.real(gradient).flatten() for gradient in found.values()])
-        flat = flat if flat.dtype == torch.float64 else flat.float()
-        total = _torch.real(self.total).flatten().to(flat.dtype)
-        error = _torch.norm(flat.sum(0) - total) / _torch.norm(total)
-        return tuple(found), (flat @ flat.T).float(), error.float()
+        return tuple(found), *gram_and_error(list(found.values()), self.total)
 
     def _carefully(self, function: Callable[[Tensor], object], tensor: Tensor) -> None:
         """Do `function(tensor)` for a hook of torch's, which goes on whatever happens."""

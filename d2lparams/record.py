@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ._files import write_whole
+from ._gram import columns
 from ._histograms import HISTOGRAM_BINS, Histogram
 
 QUANTITIES = {
@@ -276,24 +277,16 @@ class Record:
         import pandas as pd
 
         if name not in self.shared:
-            reason = self.note or "it was not used more than once"
+            reason = self._errors_about(name) or self.note or "it was not used more than once"
             raise KeyError(f"no gradient by use of {name!r}: {reason}; split by use: {self.shared or 'nothing'}")
         tables = []
         for (owner, places), entries in self._uses.items():
             if owner != name:
                 continue
-            gram = torch.stack([g for _, g, _ in entries]).double().cpu()
-            norm = gram.diagonal(dim1=1, dim2=2).sqrt()
-            columns = {("norm", place): norm[:, i] for i, place in enumerate(places)}
-            columns["sum", "norm"] = gram.sum((1, 2)).clamp_min(0).sqrt()
-            share = gram.sum(2) / gram.sum((1, 2))[:, None]
-            columns |= {("share", place): share[:, i] for i, place in enumerate(places)}
-            for i, a in enumerate(places):
-                for j, b in enumerate(places[:i]):
-                    columns["cosine", f"{b}, {a}"] = gram[:, i, j] / (norm[:, i] * norm[:, j])
-            columns["check", "error"] = torch.stack([e for _, _, e in entries]).cpu()
-            index = pd.Index([step for step, _, _ in entries], name="step")
-            tables.append(pd.DataFrame({key: value.numpy() for key, value in columns.items()}, index=index))
+            steps, grams, errors = zip(*entries, strict=True)
+            found = columns(places, torch.stack(grams).double().cpu(), torch.stack(errors).cpu())
+            index = pd.Index(steps, name="step")
+            tables.append(pd.DataFrame({key: value.numpy() for key, value in found.items()}, index=index))
         return pd.concat(tables).sort_index()
 
     def histograms(self, name: str, kind: str = "weight") -> tuple[Array, Array, Array]:
@@ -319,8 +312,8 @@ class Record:
         """
         found = {step: (step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry}
         if not found:
-            errors = f"; errors: {self.errors}" if self.errors else ""
-            raise KeyError(f"no {kind} histogram of {name!r}; recorded: {', '.join(self.names)}{errors}")
+            reason = self._errors_about(name) or f"recorded: {', '.join(self.names)}"
+            raise KeyError(f"no {kind} histogram of {name!r}; {reason}")
         steps, counts, scale = zip(*found.values(), strict=True)
         edges = torch.linspace(-1, 1, HISTOGRAM_BINS + 1) * torch.stack(scale).cpu()[:, None]
         return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
@@ -343,6 +336,9 @@ class Record:
                     if not math.isfinite(value):
                         return step, self.names[i], quantity
         return None
+
+    def _errors_about(self, name: str) -> str:
+        return "; ".join(f"{what}, {error}" for what, error in self.errors.items() if repr(name) in what)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the record to one file, whole or not at all.

@@ -204,7 +204,7 @@ class _Tracker:
         step = self.begun[optimizer].pop()
         if not self.begun[optimizer]:
             del self.begun[optimizer]
-        if self.record.is_due(step.number):
+        with self._noting("a recorded step"):
             self._record(step)
         mine = self._mine(optimizer)
         new = any(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
@@ -225,7 +225,9 @@ class _Tracker:
     # ---- what is recorded of a step
 
     def _record(self, step: _Step) -> None:
-        """Add a step to the record; what fails is left out."""
+        """Add a step to the record, if it is due; what fails is left out."""
+        if not self.record.is_due(step.number):
+            return
         gradients = {p: p.grad for p in step.before if p.grad is not None}
         norms: dict[str, Tensor] = {}
         for p, gradient in gradients.items():
@@ -240,10 +242,11 @@ class _Tracker:
             with self._noting(f"the gradient of {self.names[p]!r} by use"):
                 if p in self.splits and (entry := self.splits[p].entry()):
                     self.record.add_uses(step.number, self.names[p], *entry)
-        if gradients and self.record.is_due(step.number, "histogram"):
-            self._record_histograms(step.number, gradients)
+        self._record_histograms(step.number, gradients)
 
     def _record_histograms(self, number: int, gradients: dict[Tensor, Tensor]) -> None:
+        if not self.record.is_due(number, "histogram"):
+            return
         found: dict[tuple[str, str], Histogram] = {}
         for p, gradient in gradients.items():
             for kind, values in (("weight", p), ("gradient", gradient)):

@@ -1,5 +1,7 @@
 """A record: its readers, its bounds, its file."""
 
+import doctest
+
 import numpy as np
 import pytest
 import torch
@@ -124,3 +126,44 @@ def test_uses_that_were_thinned_away_are_not_listed(monkeypatch):
         fit(net, 5)
     assert record.shared == []
     assert "gradient by use" not in repr(record)
+
+
+def test_a_file_of_version_0_2_can_be_read(tmp_path):
+    state = {"names": ["weight"], "aliases": {"weight": ["weight", "twice"]}, "every": 2, "histogram_every": 4}
+    state |= {"total_steps": 3, "source": "data", "note": ""}
+    state["_rows"] = [(0, [0], torch.tensor([[2.0], [1.0], [0.5], [1.0]]))]
+    state["_histograms"] = [(0, {("weight", "weight"): (torch.ones(64, dtype=torch.long), torch.tensor(2.0))})]
+    state["_uses"] = [["weight", ["0", "1"], [(0, torch.tensor([[9.0, 0.0], [0.0, 16.0]]), torch.zeros(()))]]]
+    torch.save(state, tmp_path / "old.pt")
+    record = Record.load(tmp_path / "old.pt")
+    assert repr(record) == "Record of 1 parameter: 1 row of 3 steps, 2 apart; 1 histogram; gradient by use of weight"
+    assert record.frame().iloc[0].tolist() == [0, "weight", 2.0, 1.0, 0.5, 1.0]
+    assert record.uses("weight")["norm"].iloc[0].tolist() == [3.0, 4.0]
+    assert record.histograms("weight")[1][0, -1] == 2
+    assert (record.label("weight"), record.source, record.errors) == ("weight = twice", "data", {})
+    record.save(tmp_path / "new.pt")
+    assert Record.load(tmp_path / "new.pt").frame().equals(record.frame())
+
+
+def test_a_record_takes_what_is_due_and_stays_bounded(monkeypatch):
+    monkeypatch.setattr(records, "MOST_ROWS", 4)
+    record = Record(["a", "b"], {}, every=1, histogram_every=0)
+    for step in range(7):
+        record.add_row(step, ["b"], torch.full((4, 1), float(step)))
+        record.add_uses(step, "b", ["0", "1"], torch.eye(2), torch.zeros(()))
+        record.add_histograms(step, {("b", "weight"): (torch.ones(64), torch.ones(()))})
+    assert record.table("distance")["b"].to_dict() == {0: 0, 2: 2, 4: 4, 6: 6}
+    assert record.uses("b").index.tolist() == [0, 2, 4, 6]
+    assert "0 histograms" in repr(record)
+    assert record.every == 2
+
+
+def test_the_examples_that_need_pandas_or_numpy():
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    skipped = 0
+    for test in doctest.DocTestFinder().find(Record, globs=vars(records).copy()):
+        for example in test.examples:
+            skipped += example.options.pop(doctest.SKIP, False)
+        runner.run(test)
+    assert skipped == 5
+    assert runner.summarize(verbose=False).failed == 0

@@ -1,6 +1,8 @@
 """Gradients that `track` splits by use, held against autograd on nets that share nothing."""
 
 import copy
+import inspect
+import textwrap
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from loops import batches, fit, nothing_is_left_behind, shared_mlp
 from torch import nn
 
-from d2lparams import track, untie
+from d2lparams import gradient_by_use, track, untie
 
 
 def test_each_use_gets_what_autograd_gives_an_untied_net_at_every_step():
@@ -429,3 +431,43 @@ def test_a_gradient_that_forward_itself_takes_is_that_of_the_parameter():
         assert torch.equal(run(net), expected)
         optimizer.step()
     assert record.total_steps == 1
+
+
+def without_function_mode(monkeypatch):
+    monkeypatch.delattr(torch.overrides, "_get_current_function_mode")
+    return "torch.overrides._get_current_function_mode"
+
+
+def without_keyword_arguments(monkeypatch):
+    source = textwrap.dedent(inspect.getsource(nn.Module._call_impl)).replace("kwargs", "by_keyword")
+    renamed = {}
+    exec(source.replace("with_by_keyword", "with_kwargs"), vars(nn.modules.module), renamed)
+    monkeypatch.setattr(nn.Module, "_call_impl", renamed["_call_impl"])
+    return "the local name `kwargs` of nn.Module._call_impl"
+
+
+@pytest.mark.parametrize("without", [without_function_mode, without_keyword_arguments])
+def test_a_torch_in_which_a_transformer_cannot_be_left_alone_costs_its_split_and_no_other(without, monkeypatch):
+    name = without(monkeypatch)
+    net = nn.Sequential(nn.Unflatten(1, (1, 4)), nn.TransformerEncoderLayer(4, 2, 4, batch_first=True))
+    with pytest.warns(RuntimeWarning, match=name) as told, track(net, every=1) as record:
+        fit(net, 2)
+    assert len(told) == 1
+    assert record.note == f"uses not split, since torch {torch.__version__} has no {name}"
+    assert len(record.table("grad_norm")) == 2
+    with pytest.raises(RuntimeError, match=f"has no {name}, which gradient_by_use needs"):
+        gradient_by_use(net, lambda: net(torch.ones(1, 4)).sum())
+    other = shared_mlp()
+    with track(other, every=1) as record:
+        fit(other, 1)
+    assert record.shared == ["2.weight", "2.bias"]
+
+
+def test_a_torch_that_tells_no_backward_pass_from_the_next_still_splits_one_gradient(monkeypatch):
+    monkeypatch.delattr(torch._C, "_current_graph_task_id")
+    net = shared_mlp()
+    with pytest.warns(RuntimeWarning, match="_current_graph_task_id") as told, track(net, every=1) as record:
+        fit(net, 2)
+    assert len(told) == 1
+    assert "not split" in repr(record)
+    assert list(gradient_by_use(net, lambda: net(torch.ones(1, 4)).sum())["2.weight"]) == ["2", "5"]

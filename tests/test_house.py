@@ -43,16 +43,15 @@ with warnings.catch_warnings():
 """
 
 
-def contracts():
-    return {
-        contract["name"]: contract for contract in read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
-    }
+def torch_alone():
+    """Return the contract that keeps other packages out of the core."""
+    contracts = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
+    return next(contract for contract in contracts if contract["name"].startswith("The core needs torch alone"))
 
 
 def third_party():
-    """Names of the packages, besides torch, that the core may not import."""
-    (contract,) = (contract for name, contract in contracts().items() if name.startswith("The core needs torch alone"))
-    return set(contract["forbidden_modules"])
+    """Return the names of the packages, besides torch, that the core may not import."""
+    return set(torch_alone()["forbidden_modules"])
 
 
 def check(folder):
@@ -115,10 +114,12 @@ def test_an_arrow_upward_breaks_a_contract_even_inside_a_function(copy, module, 
     assert "BROKEN" in done.stdout
 
 
-def test_the_contracts_know_every_package_that_is_imported_anywhere():
+def test_the_contract_of_the_core_knows_all_its_modules_and_all_packages():
+    core = {f"d2lparams.{module.name}" for module in pkgutil.iter_modules([str(PACKAGE)]) if not module.ispkg}
+    assert set(torch_alone()["source_modules"]) == core
     graph = grimp.build_graph("d2lparams", include_external_packages=True, cache_dir=None)
-    others = {name for name in graph.modules if not name.startswith("d2lparams")}
-    assert others - sys.stdlib_module_names - {"torch"} <= third_party()
+    imported = {name for name in graph.modules if not name.startswith("d2lparams")}
+    assert imported - sys.stdlib_module_names - {"torch"} <= third_party()
 
 
 def test_importing_the_package_loads_torch_and_nothing_heavier():

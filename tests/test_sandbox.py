@@ -303,7 +303,7 @@ def test_memory_of_many_processes_ends_them(box):
     source = """
 import os, time
 os.fork(); os.fork()
-hog = b"x" * 300_000_000
+hog = b"x" * 500_000_000
 time.sleep(100)
 """
     assert ask(box, source).end == "memory"

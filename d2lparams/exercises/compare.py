@@ -57,7 +57,7 @@ def same_number(
         return abs(actual - other) <= tolerance * abs(other)  # False for NaN
 
     if not equals(wanted):
-        raise Wrong(f"value of {what}", *_told_apart(actual, wanted), _likely(mistakes, equals))
+        raise Wrong(f"value of {what}", *_with_enough_digits(actual, wanted), _likely(mistakes, equals))
 
 
 def same_tensor(
@@ -83,7 +83,7 @@ def same_values(
     if not equals(wanted):
         first = tuple((~_close(actual, wanted, tolerance)).nonzero()[0].tolist())
         where = f"{what}, entry {list(first)}" if first else what
-        pair = _told_apart(actual[first].item(), wanted[first].item())
+        pair = _with_enough_digits(actual[first].item(), wanted[first].item())
         raise Wrong(f"value of {where}", *pair, _likely(mistakes, equals))
 
 
@@ -201,7 +201,7 @@ def _digits(number: float, digits: int = 4) -> str:
     return str(number) if isinstance(number, int) else f"{float(number) + 0.0:.{digits}g}"  # + 0.0: no negative zero
 
 
-def _told_apart(actual: float, wanted: float) -> tuple[str, str]:
+def _with_enough_digits(actual: float, wanted: float) -> tuple[str, str]:
     """Return two numbers with as many digits as it takes to tell them apart."""
     pairs = [(_digits(actual, digits), _digits(wanted, digits)) for digits in (4, 8, 17)]
     return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])

@@ -39,8 +39,8 @@ def make_cases(rng: Generator) -> list[Case]:
         for name, parameter in net.named_parameters():
             p, own = parameter.detach().clone(), [step[name] for step in gradients]
             wanted_decay = decay if p.dim() > 1 else 0.0
-            with_, without = _adamw(p, own, lr, decay), _adamw(p, own, lr)
-            values[name], other = (with_, without) if p.dim() > 1 else (without, with_)
+            decayed, plain = _adamw(p, own, lr, decay), _adamw(p, own, lr)
+            values[name], other = (decayed, plain) if p.dim() > 1 else (plain, decayed)
             twice = [gradient for gradient in own for _ in range(2)]
             mistakes[name] = {
                 "weight decay is missing" if p.dim() > 1 else "weight decay reached it": other,

@@ -33,7 +33,7 @@ def make_cases(rng: Generator) -> list[Case]:
 
 def judge(expected: Any, facts: Fact) -> None:
     filled = [compare.tensor(fact, "the tensor", expected["dtype"]) for fact in facts["filled"]]
-    one, two, again, globally, next_ = filled
+    one, two, again, globally, globally_again = filled
     if torch.equal(one, expected["before"]):
         likely = "a new tensor was made, and the one that came was left as it was"
         raise Wrong("value of the tensor afterwards", "what it was before", "a new draw", likely)
@@ -46,7 +46,7 @@ def judge(expected: Any, facts: Fact) -> None:
     if not torch.equal(one, again):
         likely = "the draws don't all come from `generator`"
         raise Wrong("value with the same seed", "other numbers", "the same numbers", likely)
-    if torch.equal(globally, next_):
+    if torch.equal(globally, globally_again):
         likely = "a generator of its own stands in for the global one, with the same seed each time"
         raise Wrong("value without a generator, twice", "the same numbers", "other numbers", likely)
     scaled = (again * expected["factor"]).to(expected["dtype"])

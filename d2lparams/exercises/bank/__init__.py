@@ -5,8 +5,8 @@
     q1/mistakes.py    typical mistakes, which the judge must refuse and name, and other right answers
 
 A new folder with the next number is a new exercise: the names to import, the notebook, the grading and the tests find
-it. QUESTIONS are judged by what an answer does, PROSE by people, which needs neither a probe nor mistakes. The points of
-all of them add up to 100.
+it. All their points add up to 100. QUESTIONS are judged by what an answer does, PROSE by people, which needs neither a
+probe nor mistakes.
 """
 
 import importlib

@@ -65,12 +65,14 @@ class Record:
         self._uses: dict[tuple[str, tuple[str, ...]], list[tuple[int, Tensor, Tensor]]] = {}
 
     def __repr__(self) -> str:
-        shared = ", ".join(self.shared)
+        uses = self.note or "no parameter was seen to be used twice"
+        if self.shared or self.errors:
+            uses = f"gradient by use of {', '.join(self.shared) or 'nothing'}"
         parts = [
             f"Record of {_count(len(self.names), 'parameter')}: {_count(len(self._rows), 'row')} of "
             f"{_count(self.total_steps, 'step')}, {self.every} apart",
             _count(len(self._histograms), "histogram"),
-            f"gradient by use of {shared}" if shared else self.note or "no parameter was seen to be used twice",
+            uses,
         ]
         if self.errors:
             what, error = next(iter(self.errors.items()))

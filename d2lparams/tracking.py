@@ -149,9 +149,9 @@ class _Tracker:
 
     def stop(self) -> None:
         for hook in self.hooks:
-            with self._noting("the end"):
+            with self._noting("the end of the watch"):
                 hook.remove()
-        with self._noting("the end"):
+        with self._noting("the end of the watch"):
             if self.uses:
                 self.uses.stop()
             self._forget_splits([*self.splits])
@@ -204,14 +204,14 @@ class _Tracker:
         step = self.begun[optimizer].pop()
         if not self.begun[optimizer]:
             del self.begun[optimizer]
-        with self._noting("a recorded step"):
+        with self._noting("a step"):
             self._record(step)
         mine = self._mine(optimizer)
+        self._forget_splits(mine)
         new = any(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
         self.steps |= dict.fromkeys(mine, step.number + 1)
         if new:
             self.record.count_step()
-        self._forget_splits(mine)
         if self.uses:
             if any(self.record.is_due(number) for number in set(self.steps.values())):
                 self.uses.start()
@@ -284,7 +284,9 @@ class _Tracker:
     def _forget_splits(self, parameters: Iterable[Tensor]) -> None:
         for p in parameters:
             if p in self.splits:
-                self.splits.pop(p).close()
+                split = self.splits.pop(p)
+                with self._noting(f"the gradient of {self.names[p]!r} by use"):
+                    split.close()
 
 
 def _histogram(values: Tensor) -> Histogram:

@@ -215,10 +215,10 @@ def fan_in_out(weight: Tensor) -> tuple[int, int]:
     """Return how many inputs feed one output of a layer, and how many outputs one input feeds.
 
     Like `nn.init`, it goes by the shape alone: with groups fan-out is too large by that factor, and a transposed
-    convolution, stored as (in, out / groups, *kernel), gets the two swapped.
+    convolution, stored as `(in, out / groups, *kernel)`, gets the two swapped.
 
     Args:
-        weight: shape (out_features, in_features) as `nn.Linear` stores it, or (out, in / groups, *kernel) for a
+        weight: shape (out_features, in_features) as `nn.Linear` stores it, or `(out, in / groups, *kernel)` for a
             convolution, where both count the kernel's positions.
 
     Returns:

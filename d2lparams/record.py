@@ -131,7 +131,7 @@ class Record:
         Args:
             step: the number of the optimizer step; one that is not due is left out.
             histograms: {(name, kind): (counts, scale)}, kind "weight" or "gradient", with counts of 64 equal bins over
-                ±scale, shape (64,), and the largest finite |value|, shape ().
+                ±scale, shape (64,), and the largest finite absolute value, shape ().
 
         Example:
             >>> record = Record(["weight"], {}, every=1, histogram_every=1)

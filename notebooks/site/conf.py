@@ -21,6 +21,8 @@ autodoc_typehints_description_target = "documented_params"
 default_role = "code"
 napoleon_numpy_docstring = False
 codeautolink_concat_default = True
+# an example with a doctest flag, which is not shown, has no links
+suppress_warnings = ["codeautolink.match_block"]
 
 # outputs are shown as they are stored; of a widget, the picture that is stored beside it
 nb_execution_mode = "off"

@@ -50,8 +50,9 @@ def server(folder):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(setting))
         command = [sys.executable, "-m", "jupyterlab", *OPTIONS.split(), f"--port={port}", f"--notebook-dir={folder}"]
+        environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
         with open(Path(home) / "log", "w") as log:
-            process = subprocess.Popen(command, env=os.environ | places, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env=environment | places, stdout=log, stderr=log)
         try:
             address = f"http://127.0.0.1:{port}"
             wait(lambda: answers(f"{address}/api/status") or process.poll() is not None, 60, "JupyterLab to start")

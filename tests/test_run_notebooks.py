@@ -55,6 +55,19 @@ def test_store_puts_the_outputs_into_the_notebook_and_nothing_of_the_machine(fol
     assert all("execution" not in cell.metadata for cell in notebook.cells)
 
 
+def test_figures_are_the_same_whatever_the_environment_says(folder, monkeypatch):
+    """With MPLBACKEND=agg a kernel's figures vanish without a word; a matplotlibrc changes their size."""
+    path = write(folder / "notebooks" / "one.ipynb", "import matplotlib.pyplot as plt", "plt.plot([1]);")
+    assert run(monkeypatch, "--store") == 0
+    stored = path.read_bytes()
+    assert b"<Figure size 640x480 with 1 Axes>" in stored
+    (folder / "matplotlibrc").write_text("figure.dpi: 200")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("MATPLOTLIBRC", str(folder / "matplotlibrc"))
+    assert run(monkeypatch, "--store") == 0
+    assert path.read_bytes() == stored
+
+
 def test_a_cell_that_fails_ends_its_notebook_alone_and_is_not_stored(folder, monkeypatch, capsys):
     bad = write(folder / "notebooks" / "bad.ipynb", "1 / 0", "print('never')")
     write(folder / "notebooks" / "good.ipynb", "print('ran')")

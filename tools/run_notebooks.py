@@ -5,21 +5,37 @@ import asyncio
 import base64
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
+import kernels
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 from tqdm import tqdm
 
 _TERMINAL = sys.stderr.isatty()
 
 
-def execute(notebook, folder, bar):
+def execute(notebook: NotebookNode, folder: Path, bar: "tqdm[Any]") -> None:
     """Run every cell of `notebook` (an nbformat node, changed in place) in a fresh kernel that starts in `folder`."""
 
-    def heading(cell, cell_index):
+    async def ask(expression: str) -> Any:
+        kernel: Any = client.kc
+        return kernels.answer(await kernel.execute_interactive(**kernels.asking(expression)))
+
+    async def prepare(notebook: NotebookNode) -> None:
+        await ask(kernels.START)
+
+    async def count(cell: NotebookNode, **_: Any) -> None:
+        if kernels.TRAINED in cell.metadata.get("tags", []):
+            kernels.add_redrawn(cell.outputs, await ask(kernels.redrawing(cell.source)))
+        bar.update()
+
+    def heading(cell: NotebookNode, cell_index: int) -> None:
         above = [line for c in notebook.cells[:cell_index] for line in c.source.splitlines() if line.startswith("#")]
         titles = [line.lstrip("#").strip() for line in above if line.startswith(("# ", "## "))]
         bar.set_description_str(titles[-1] if titles else "", refresh=_TERMINAL)
@@ -31,13 +47,14 @@ def execute(notebook, folder, bar):
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],  # not a word about transports on every start
+        on_notebook_start=prepare,
         on_cell_start=heading,
-        on_cell_executed=lambda **_: bar.update(),
+        on_cell_executed=count,
     )
     asyncio.run(_with_clock(client.async_execute(), bar))
 
 
-async def _with_clock(work, bar):
+async def _with_clock(work: Awaitable[Any], bar: "tqdm[Any]") -> None:
     """Wait for `work`, redrawing the bar's clock: every second on a terminal, twice a minute in a log."""
     task = asyncio.ensure_future(work)
     while not task.done():
@@ -46,7 +63,7 @@ async def _with_clock(work, bar):
     task.result()
 
 
-def plain(notebook):
+def plain(notebook: NotebookNode) -> None:
     """Remove what differs from machine to machine, though no cell's output does.
 
     A widget's view is one: without its kernel it is an error where a picture should be, so its picture alone stays.
@@ -59,13 +76,13 @@ def plain(notebook):
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
-def _tagged(notebook, tag, kind):
+def _tagged(notebook: NotebookNode, tag: str, kind: str) -> list[str]:
     """Return the outputs of one kind, text or a MIME type, of the cells with this tag."""
     outputs = [o for cell in notebook.cells if tag in cell.metadata.get("tags", []) for o in cell.get("outputs", [])]
     return [value for o in outputs if (value := o.get(kind) or o.get("data", {}).get(kind))]
 
 
-def run(paths, out, store):
+def run(paths: list[Path], out: Path, store: bool) -> int:
     """Execute notebooks; write copies and HTML to `out`, and back in place if `store`. Return the failures' number."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
     for path, notebook in notebooks.items():
@@ -73,7 +90,9 @@ def run(paths, out, store):
         if not any(cell.cell_type == "code" for cell in notebook.cells):
             raise ValueError(f"{path} has no code cells")
     out.mkdir(parents=True, exist_ok=True)
-    failed, summaries, started = [], [], time.monotonic()
+    failed: list[str] = []
+    summaries: list[str] = []
+    started = time.monotonic()
     number = sum(cell.cell_type == "code" for notebook in notebooks.values() for cell in notebook.cells)
     with tqdm(total=number, unit="cell", dynamic_ncols=True, mininterval=0.1 if _TERMINAL else 30) as bar:
         for path, notebook in notebooks.items():
@@ -95,11 +114,11 @@ def run(paths, out, store):
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print("\n".join(summaries).rstrip())
     print(f"time          {minutes} min {seconds} s for {len(notebooks)} notebooks, {number} code cells")
-    print(f"look at       {out}/*.html, the notebooks as they ran just now" + f"; failed: {failed}" * bool(failed))
+    print(f"look at       {out}/*.html, the notebooks as they ran just now" + (f"; failed: {failed}" if failed else ""))
     return len(failed)
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python tools/run_notebooks.py", description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: notebooks/*.ipynb")
     parser.add_argument("--out", type=Path, default=Path("build"), help="where the executed copies and HTML go")
@@ -114,7 +133,7 @@ def main():
     try:
         return 1 if run(paths, options.out, options.store) else 0
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, ValueError) as error:
-        parser.error(f"a notebook cannot be read: {error}")
+        return parser.error(f"a notebook cannot be read: {error}")
 
 
 if __name__ == "__main__":

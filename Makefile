@@ -13,7 +13,7 @@ setup: $(READY) ## install everything into .venv (about 1.5 GB)
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' || \
 	  { echo "Python 3.10 to 3.14 is wanted, but $(PYTHON) is '$(VERSION)': PYTHON=python3.12 make ..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv || \
+	@[ -f $@ ] || $(PYTHON) -m venv --clear .venv || \
 	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@

@@ -83,10 +83,10 @@ def test_nobody_earns_more_or_less_than_deserved(graded):
     most = {question.name: question.points for question in hostile.QUESTIONS}
     wrong = {}
     for learner, record in graded.records.items():
-        came = {name: entry["points"] for name, entry in record["questions"].items()}
+        earned = {name: entry["points"] for name, entry in record["questions"].items()}
         wanted = {name: most[name] if name in graded.deserves[learner] else 0 for name in most}
-        if came != wanted:
-            wrong[learner] = {name: record["questions"][name] for name in most if came[name] != wanted[name]}
+        if earned != wanted:
+            wrong[learner] = {name: record["questions"][name] for name in most if earned[name] != wanted[name]}
     assert wrong == {}
 
 

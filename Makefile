@@ -25,7 +25,12 @@ lab: setup ## open the chapter in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: setup ## unit tests, doctests, and every notebook cell by cell against its stored output
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ON_ALL_CORES)
+
+test-quick: setup ## in a minute: the core, doctests, the house, and whatever else is not long
+	$(BIN)/python -m pytest $(ON_ALL_CORES) --quick
+
+ON_ALL_CORES := -n logical --maxprocesses 4
 
 bench: setup ## seconds per epoch, what tracking costs, and the grader's speed and safety; half an hour
 	$(BIN)/python tools/bench.py
@@ -76,4 +81,4 @@ clean: ## remove what was built, but no data
 	find d2lparams tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lab test bench html release class grade told notebooks check check-torch clean
+.PHONY: help setup run lab test test-quick bench html release class grade told notebooks check check-torch clean

@@ -1,9 +1,63 @@
+"""What all tests share: the order in which they start, what `--quick` leaves out, and where the data set lies.
+
+On several cores the tests of a file stay together, in their order, since they share what is dear: a browser, a kernel,
+a sandbox. What measures time is marked `timed` and runs in one process, one after the other, at the end.
+"""
+
 import os
 from pathlib import Path
 
 import pytest
 
-import d2lparams  # noqa: F401  # repairs a CPU-only torch's torchvision before any test imports it
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:  # as many processes as cores: one thread each, in the kernels they start too
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
+    "5-shared-mlp.ipynb": 90,
+    "test_browser.py": 90,
+    "test_course.py": 40,
+    "test_exercises.py": 30,
+    "test_notebooks.py": 30,
+    "test_d2l_versions.py": 28,
+    "test_widgets.py": 20,
+    "test_hostile.py": 18,
+    "test_html.py": 15,
+    "test_sandbox.py": 15,
+    "2-initialization.ipynb": 10,
+    "test_drawn.py": 8,
+    "test_bank.py": 7,
+    "3-custom-initialization.ipynb": 6,
+    "4-sharing.ipynb": 6,
+    "test_plots.py": 5,
+    "test_data.py": 4,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out notebooks and what takes long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        config.option.nbval = False
+    if WORKER or not config.getoption("numprocesses", None):  # a process that only gives out work need not wait for it
+        import d2lparams  # noqa: F401  # repairs a CPU-only torch's torchvision before any test imports it
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("quick") and collection_path.name in LONG else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def order(item: pytest.Item) -> tuple[bool, float]:
+        return "timed" in item.keywords, -LONG.get(item.path.name, 0)
+
+    for item in items:
+        group = "timed" if "timed" in item.keywords else str(item.path.relative_to(item.config.rootpath))
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session")

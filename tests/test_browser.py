@@ -1,11 +1,11 @@
 """Every notebook in a real JupyterLab: all cells run, the console stays clean, every control moves its drawing.
 
-Skipped, with the reason, where Chromium or Playwright is missing; where the environment variable CI is set, they fail.
-Screenshots of each interactive figure, in the light and the dark theme, go to build/screenshots.
+One JupyterLab and one page for all of them. Skipped, with the reason, where Chromium is missing; where the environment
+variable CI is set, that fails. Screenshots of each interactive figure, in the light and the dark theme, go to
+build/screenshots.
 """
 
 import base64
-import importlib.util
 import io
 import os
 import shutil
@@ -19,55 +19,42 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "build" / "screenshots"
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-MISSING = [
-    reason
-    for reason, there in (
-        ("no Chromium: apt-get install chromium", lab.CHROMIUM),
-        ("no Playwright: pip install playwright", importlib.util.find_spec("playwright")),
-    )
-    if not there
-]
-SHORT = {  # what is run instead in 5-shared-mlp, which trains for two minutes: a tenth of the epochs, as many pictures
-    "num_epochs, batch_size, lr = 30, 256, 0.5": "num_epochs, batch_size, lr = 3, 256, 0.5",
+SHORT = {  # what is run instead in 5-shared-mlp, which trains for two minutes: one epoch each, and as many pictures
+    "num_epochs, batch_size, lr = 30, 256, 0.5": "num_epochs, batch_size, lr = 1, 256, 0.5",
     "shared > 0.8, untied > 0.8, abs(shared - untied) < 0.05": "shared, untied",
+    "max_epochs=3": "max_epochs=1",
 }
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    if MISSING and os.environ.get("CI"):
-        pytest.fail("; ".join(MISSING))
-    if MISSING:
-        pytest.skip("; ".join(MISSING))
+def jupyterlab(tmp_path_factory):
+    """A JupyterLab over a copy of the notebooks, in a page of the browser."""
+    if not lab.CHROMIUM:
+        reason = "no Chromium: apt-get install chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     SHOTS.mkdir(parents=True, exist_ok=True)
-    with lab.browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A JupyterLab over a copy of the notebooks."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     if (ROOT / "data").is_dir():
         (folder.parent / "data").symlink_to(ROOT / "data")
-    with pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment, lab.browser() as chromium:
         environment.setenv("MPLBACKEND", "agg")  # with which figures would vanish, did the server hand it to kernels
         with lab.server(folder) as address:
-            yield address
+            yield lab.Lab(chromium, address)
 
 
 @pytest.fixture
-def notebook(chromium, address, request):
+def notebook(jupyterlab, request):
     """One notebook, every cell run and none failed; afterwards the console must have nothing to say."""
-    opened = lab.Notebook(chromium, address, request.param)
-    for old, new in SHORT.items() if request.param.startswith("5") else ():
-        opened.replace(old, old, new)
-    assert failures(opened.run_all(200)) == []
-    yield opened
-    complaints = opened.complaints
-    opened.close()
-    assert complaints == []
+    opened = jupyterlab.open(request.param)
+    try:
+        for old, new in SHORT.items() if request.param.startswith("5") else ():
+            opened.replace(old, new)
+        assert failures(opened.run_all(200)) == []
+        yield opened
+    finally:
+        jupyterlab.close()
+    assert jupyterlab.complaints == []
 
 
 def failures(cells):
@@ -148,7 +135,7 @@ def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
     assert_drawn_as_matplotlib_does(figure, "explorer", "gain")
     assert_sharp_when_zoomed(notebook, figure)
     notebook.restart()
-    assert failures(notebook.run_all(200)) == []
+    notebook.run_cells("import figures, init_explorer", "init_explorer(")
     figure = lab.Figure(notebook, "init_explorer(")
     assert move_everything()[0] == moved
 
@@ -231,17 +218,19 @@ def test_the_tie_playground_answers_every_control_also_after_a_restart(notebook)
 
     shoot(notebook, play(), "tie-playground")
     notebook.restart()
-    assert failures(notebook.run_all(200)) == []
+    notebook.run_cells(
+        "from d2lparams.chapter import figures, tie_playground", "tie_playground(", "playground.tie.click()"
+    )
     play()
 
 
 @with_cell("5-shared-mlp.ipynb")
 def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook):
     scrub(notebook)
-    notebook.replace("widgets.monitor(live)", "max_epochs=3", "max_epochs=1000")
     first = lab.Figure(notebook, "widgets.monitor(live)")
-    assert "finished at step 705" in first.text()
-    notebook.run_cell("widgets.monitor(live)")
+    assert "finished at step 235" in first.text()
+    notebook.replace("max_epochs=1", "max_epochs=1000")
+    notebook.run_again("widgets.monitor(live)")
     figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
     before = figure.picture()
     lab.wait(lambda: "running at step" in figure.text(), 60, "the loop to be seen running")
@@ -265,7 +254,7 @@ def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook)
     lab.wait(lambda: "stopped at step" in figure.text(), 10, "the words to say so")
     steps = step(figure.text())
     assert notebook.value("[live.total_steps, len(monitor.changes), live.first_nonfinite()]") == [steps, 2, None]
-    notebook.run_cell("widgets.monitor(live)")
+    notebook.run_again("widgets.monitor(live)")
     figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
     notebook.interrupt()
     lab.wait(notebook.done, 20, "the cell to be interrupted")

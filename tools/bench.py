@@ -312,7 +312,7 @@ def turned(source, moves):
     with tempfile.TemporaryDirectory() as folder, lab.server(folder) as address, lab.own_browser() as connect:
         nbformat.write(notebook, Path(folder) / "bench.ipynb")
         context = connect()
-        opened = lab.Notebook(context, address, "bench.ipynb")
+        opened = lab.Lab(context, address).open("bench.ipynb")
         opened.run_all(60)
         opened.page.locator(".jp-OutputArea-output :is(img, canvas)").first.wait_for()
         opened.page.evaluate(TURN, moves)

@@ -4,6 +4,9 @@ nbval compares text. A picture may vanish or show other data than its cell draws
 may raise nothing, and it says nothing.
 """
 
+import functools
+
+import copies
 import drawn
 import kernels
 import pytest
@@ -27,7 +30,7 @@ def pytest_runtest_call(item):
         )
     if item.options["check"] and item.cell.execution_count is not None and found:
         trained = kernels.TRAINED in item.cell.metadata.get("tags", [])
-        if trained:
+        if trained and not _replayed(item.parent):  # a copy has it
             redrawn = _ask(item.parent, kernels.redrawing(item.cell.source))
             kernels.add_redrawn(found, redrawn)
         for pair in zip(wanted, found, strict=True):
@@ -57,7 +60,8 @@ def _watch(notebook):
     nbval itself leaves out how a display was updated.
     """
     if _shown not in notebook.stash:
-        _ask(notebook, kernels.START)
+        if not _replayed(notebook):
+            _ask(notebook, kernels.START)
         size = r"<Figure size \S+"  # in pixels: the screen's affair
         notebook.sanitize_patterns[size] = "<Figure"
         message = notebook.get_kernel_message
@@ -99,6 +103,16 @@ def _faults(stored, shown, trained):
     return found + drawn.differences(before.get("redrawn"), now.get("redrawn"))
 
 
+def _replayed(notebook):
+    return isinstance(notebook.kernel, copies.Replay)
+
+
+def _replay(notebook, cells):
+    """Do what a notebook's set-up does, but for the kernel."""
+    notebook.kernel = copies.Replay(cells)
+    notebook.setup_sanitize_files()
+
+
 def pytest_collection_modifyitems(config, items):
     cells = [item for item in items if isinstance(item, IPyNbCell)]
     compared = [
@@ -106,12 +120,32 @@ def pytest_collection_modifyitems(config, items):
         for cell in cells
         if cell.options["check"] and cell.cell.execution_count is not None
     ]
-    config.stash[_compared] = len(compared), len(cells)
+    notebooks = {cell.parent.path: cell.parent for cell in cells}
+    left = {path: ran for path in notebooks if (ran := copies.fresh(path))}
+    for path, ran in left.items():
+        notebooks[path].setup = functools.partial(_replay, notebooks[path], ran)
+    config.stash[_compared] = len(compared), len(cells), len(left)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # of a process that runs a part
+        session.config.workeroutput["compared"] = session.config.stash.get(
+            _compared, None
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    if counts := getattr(node, "workeroutput", {}).get("compared"):
+        node.config.stash[_compared] = counts
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    compared, cells = config.stash.get(_compared, (0, 0))
+    compared, cells, left = config.stash.get(_compared, (0, 0, 0))
     if cells:
-        terminalreporter.write_line(
-            f"notebooks: {compared} of {cells} code cells are compared ({compared / cells:.0%})"
-        )
+        line = f"notebooks: {compared} of {cells} code cells are compared ({compared / cells:.0%})"
+        if left:
+            line += (
+                f", {left} of the notebooks as `make run` has just left them in build/"
+            )
+        terminalreporter.write_line(line)

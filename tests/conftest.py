@@ -1,7 +1,7 @@
 """What all tests share: the order in which they start, what `--quick` leaves out, and where the data set lies.
 
 On several cores the tests of a file stay together, in their order, since they share what is dear: a browser, a kernel,
-a sandbox. What measures time is marked `timed` and runs in one process, one after the other, at the end.
+a sandbox. What measures time stands in test_speed.py, so that no two of these run at once.
 """
 
 import os
@@ -51,13 +51,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def order(item: pytest.Item) -> tuple[bool, float]:
-        return "timed" in item.keywords, -LONG.get(item.path.name, 0)
-
-    for item in items:
-        group = "timed" if "timed" in item.keywords else str(item.path.relative_to(item.config.rootpath))
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=order)
+    items.sort(key=lambda item: -LONG.get(item.path.name, 0))
 
 
 @pytest.fixture(scope="session")

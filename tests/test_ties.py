@@ -1,7 +1,6 @@
 """Ties found in nets that are tied in each known way, and in models that others wrote."""
 
 import copy
-import time
 
 import pytest
 import torch
@@ -405,16 +404,3 @@ def test_nothing_is_changed():
         assert p is now
         assert p._version == version
         assert torch.equal(p.grad, grad)
-
-
-def test_cost_grows_linearly_with_the_number_of_tensors():
-    def seconds(n):
-        net = nn.ModuleList(nn.Linear(4, 4) for _ in range(n))  # all of one shape: the worst case for comparing
-        best = float("inf")
-        for _ in range(3):
-            start = time.perf_counter()
-            ties(net)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    assert seconds(1600) < 8 * seconds(400)  # 4 if linear, 16 if quadratic

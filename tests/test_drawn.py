@@ -235,7 +235,7 @@ CHANGES = [
     ("an image has other values", images, change_pixels),
     ("an image is turned", images, turn),
     ("an image has another color map", images, lambda image: image.set_cmap("viridis")),
-    ("an image has other limits", images, lambda image: image.set_clim(0.9 * image.get_clim()[0], image.get_clim()[1])),
+    ("an image has other limits", images, lambda image: image.set_clim(vmax=0.98 * image.get_clim()[1])),
     ("a word is another", texts, lambda text: text.set_text(text.get_text() + "0")),
     ("a word stands elsewhere", texts, move_word),
     ("an area, or dots, are moved", collections, shift),

@@ -7,7 +7,6 @@ kept on the scale of their axis: those of a logarithmic one as logarithms.
 import math
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -96,22 +95,24 @@ def _plain(values: Any) -> np.ndarray:
 
 
 def _artists(artists: Iterable[Artist], axes: Axes | None) -> list[Description]:
-    """Describe artists, bars of one style together, and texts of one color."""
-    visible = [_artist(artist, axes) for artist in artists if artist.get_visible()]
-    entries = []
-    for _, group in groupby(enumerate(visible), key=lambda pair: _together(*pair)):
-        (_, (entry, first)), *others = list(group)
-        for _, (other, _) in others:
-            entry.get("texts", []).extend(other.get("texts", []))
-        columns = {name: np.concatenate([c, *(other[name] for _, (_, other) in others)]) for name, c in first.items()}
-        entries.append(entry | {"points": {name: _numbers(c, _span(axes, name), name) for name, c in columns.items()}})
-    return entries
-
-
-def _together(index: int, described: tuple[Description, Columns]) -> object:
-    """Return what neighbors must have in common to make one entry."""
-    entry, columns = described
-    return (entry["kind"], entry["style"], *columns) if entry["kind"] in ("bars", "texts") else index
+    """Describe artists; neighboring bars of one style make one entry, and so do texts."""
+    entries: list[tuple[Description, Columns]] = []
+    for artist in artists:
+        if not artist.get_visible():
+            continue
+        entry, columns = _artist(artist, axes)
+        last, earlier = entries[-1] if entries else ({}, {})
+        alike = [entry["kind"], entry["style"]] == [last.get("kind"), last.get("style")]
+        if entry["kind"] in ("bars", "texts") and alike and columns.keys() == earlier.keys():
+            last.get("texts", []).extend(entry.get("texts", []))
+            for name, column in columns.items():
+                earlier[name] = np.append(earlier[name], column)
+        else:
+            entries.append((entry, columns))
+    return [
+        entry | {"points": {name: _numbers(column, _span(axes, name), name) for name, column in columns.items()}}
+        for entry, columns in entries
+    ]
 
 
 def _artist(artist: Artist, axes: Axes | None) -> tuple[Description, Columns]:
@@ -207,12 +208,6 @@ def _style(artist: Artist) -> str:
         case AxesImage():
             parts = [artist.get_cmap().name, type(artist.norm).__name__]
         case Collection():
-            parts = [
-                "edge",
-                *map(_color, artist.get_edgecolor()[:SAMPLES]),
-                *np.ravel(artist.get_linewidth())[:SAMPLES],
-            ]
-            parts += [*artist.get_linestyle()[:SAMPLES], artist.get_hatch() or ""]
             if artist.get_array() is not None:
                 parts = [artist.get_cmap().name]
             else:
@@ -268,10 +263,12 @@ def differences(stored: Any, drawn: Any, rough: bool = False) -> list[str]:
 
     rough: of what differs when a training is repeated, that is, points and the numbers in texts, say nothing.
     """
-    return list(_differences(stored, drawn, rough, "", {}))
+    return list(_differences(stored, drawn, rough, (), {}))
 
 
-def _differences(stored: Any, drawn: Any, rough: bool, where: str, spans: dict[str, float]) -> Iterator[str]:
+def _differences(
+    stored: Any, drawn: Any, rough: bool, where: tuple[str, ...], spans: dict[str, float]
+) -> Iterator[str]:
     if isinstance(stored, dict) and isinstance(drawn, dict) and stored.keys() == drawn.keys():
         if "x axis" in stored:
             spans = {side: _spread(_parsed(stored[f"{side} axis"]["points"]["limits"])) for side in "xy"}
@@ -280,19 +277,23 @@ def _differences(stored: Any, drawn: Any, rough: bool, where: str, spans: dict[s
                 for column, numbers in () if rough else value.items():
                     span = spans.get(column[0], 0.0) if column in ON_AXIS else 0.0
                     if found := _apart(numbers, drawn[name][column], span):
-                        yield f"{where}{column}: {found}"
+                        yield ": ".join([*where, column, found])
             else:
-                yield from _differences(value, drawn[name], rough, f"{where}{name}: ", spans)
+                yield from _differences(value, drawn[name], rough, (*where, name), spans)
     elif isinstance(stored, list) and isinstance(drawn, list) and len(stored) == len(drawn):
         for i, pair in enumerate(zip(stored, drawn, strict=True), start=1):
-            yield from _differences(*pair, rough, f"{where[:-2]} {i}{_name(pair[0])}: ", spans)
-    elif stored != drawn and not (rough and _worded(stored) == _worded(drawn)):
-        yield f"{where}stored {_short(stored)}, drawn {_short(drawn)}"
+            place = *where[:-1], f"{where[-1]} {i}{_name(pair[0])}"
+            yield from _differences(*pair, rough, place, spans)
+    elif stored != drawn and not (rough and _same_words(stored, drawn)):
+        yield ": ".join([*where, f"stored {_short(stored)}, drawn {_short(drawn)}"])
 
 
-def _worded(text: Any) -> Any:
-    """Return a text with # in place of its numbers."""
-    return re.sub(r"[-+−]?\d[\d.,]*(e[-+]\d+)?", "#", text) if isinstance(text, str) else object()
+def _same_words(stored: Any, drawn: Any) -> bool:
+    """Return whether two texts differ in numbers alone."""
+    if not (isinstance(stored, str) and isinstance(drawn, str)):
+        return False
+    one, other = (re.sub(r"[-+−]?\d[\d.,]*(e[-+]\d+)?", "#", text) for text in (stored, drawn))
+    return one == other
 
 
 def _name(part: Any) -> str:

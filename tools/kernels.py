@@ -13,7 +13,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-TOOLS = Path(__file__).parent
+TOOLS = Path(__file__).resolve().parent
 START = f"__import__('runpy').run_path({str(TOOLS / 'kernels.py')!r})['start']()"
 PNG = "image/png"
 TRAINED = "trained"  # the tag of a cell whose figure shows what a training came to

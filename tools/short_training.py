@@ -12,11 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-NETS = {
-    "record": "net",
-    "again": "net",
-    "twin_record": "twin",
-}  # each record of notebook 5, and the net that it watched
+# the records of notebook 5, and the nets that they watched
+NETS = {"record": "net", "again": "net", "twin_record": "twin"}
 STEPS = 40
 
 

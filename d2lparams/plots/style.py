@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe and Ito (2008)
 LINE_STYLES = ["-", "--", "-.", ":"]  # a second mark beside color, for eyes and printers that see none
-#: The one color map for signed values, by matplotlib's name: red above 0, blue below.
-SIGNED = "RdBu_r"
+SIGNED = "RdBu_r"  # the one color map for signed values, by matplotlib's name: red above 0, blue below
 
 
 def color(i: int) -> str:

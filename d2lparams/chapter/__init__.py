@@ -6,7 +6,8 @@ deep_net      the first pass through a deep net
 small_nets    small nets that share, in every way
 explorer      the init explorer: an interactive figure of `deep_net`
 playground    the tie playground: an interactive figure of `small_nets`
-figures       figures that one notebook draws
+figures       figures that one notebook draws, a module for each
+guesses       what a reader is asked before a surprising cell
 """
 
 from .explorer import init_explorer

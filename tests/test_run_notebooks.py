@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 import run_notebooks
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_store_puts_the_outputs_into_the_notebook_and_nothing_of_the_machine(fol
     assert notebook.metadata["language_info"] == {"name": "python"}
     assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2]
     assert all("execution" not in cell.metadata for cell in notebook.cells)
+
+
+def test_of_a_widget_the_picture_or_the_words_are_stored():
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "a widget"}
+    kept = [{"image/png": "x"}, {"text/html": "<p>words</p>"}, {}]
+    outputs = [new_output("display_data", view | data) for data in kept]
+    notebook = new_notebook(cells=[new_code_cell("1", outputs=outputs)])
+    run_notebooks.plain(notebook)
+    stored = [output.data for output in notebook.cells[0].outputs]
+    assert stored == [{"text/plain": "a widget"} | data for data in kept[:2]] + [view]
 
 
 def test_figures_are_the_same_whatever_the_environment_says(folder, monkeypatch):

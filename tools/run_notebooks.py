@@ -66,13 +66,13 @@ async def _with_clock(work: Awaitable[Any], bar: "tqdm[Any]") -> None:
 def plain(notebook: NotebookNode) -> None:
     """Remove what differs from machine to machine, though no cell's output does.
 
-    A widget's view is one: without its kernel it is an error where a picture should be, so its picture alone stays.
+    A widget's view is one: without its kernel it is an error where a picture or words should be, so these alone stay.
     """
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
+            if {"image/png", "text/html"} & output.get("data", {}).keys():
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 

@@ -1,9 +1,23 @@
 """Figures that one notebook draws, a module for each notebook."""
 
-from .access import blocks
+from .access import blocks, weight_and_gradient
 from .custom import first_losses
-from .initialization import depth
+from .initialization import depth, draws, sums, three_starts
 from .sharing import memory_bars, sharing_error, tie_survival
-from .training import images
+from .training import cosines_by_kind, images, right_triangle
 
-__all__ = ["blocks", "depth", "first_losses", "images", "memory_bars", "sharing_error", "tie_survival"]
+__all__ = [
+    "blocks",
+    "cosines_by_kind",
+    "depth",
+    "draws",
+    "first_losses",
+    "images",
+    "memory_bars",
+    "right_triangle",
+    "sharing_error",
+    "sums",
+    "three_starts",
+    "tie_survival",
+    "weight_and_gradient",
+]

@@ -12,9 +12,14 @@ import shutil
 from pathlib import Path
 
 import lab
+import nbformat
 import numpy as np
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
+
+from d2lparams.chapter.guesses.question import Choice, Number
+from d2lparams.chapter.guesses.widget import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "build" / "screenshots"
@@ -24,6 +29,14 @@ SHORT = {  # what is run instead in 5-shared-mlp, which trains for two minutes: 
     "shared > 0.8, untied > 0.8, abs(shared - untied) < 0.05": "shared, untied",
     "max_epochs=3": "max_epochs=1",
 }
+GUESSES = "guesses.ipynb"  # a notebook that asks a choice and a number of one notebook of the chapter, and counts
+ASKED = next(
+    (choice, number)
+    for choice in QUESTIONS
+    for number in QUESTIONS
+    if isinstance(QUESTIONS[choice], Choice) and isinstance(QUESTIONS[number], Number) and choice[0] == number[0]
+)
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +48,9 @@ def jupyterlab(tmp_path_factory):
     SHOTS.mkdir(parents=True, exist_ok=True)
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    sources = ["from d2lparams.chapter.guesses import guess, score", *map('guess("{}")'.format, ASKED)]
+    cells = [new_code_cell(source) for source in [*sources, f'score("{ASKED[0][0]}")']]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / GUESSES)
     if (ROOT / "data").is_dir():
         (folder.parent / "data").symlink_to(ROOT / "data")
     with pytest.MonkeyPatch.context() as environment, lab.browser() as chromium:
@@ -285,3 +301,62 @@ def scrub(notebook):
 def step(words):
     """Return the step that the words below a monitor name."""
     return int(words.split("at step ")[1].split()[0].strip(",.;").replace(",", ""))
+
+
+def test_guesses_are_answered_by_keyboard_alone_remembered_and_counted_also_without_a_kernel(jupyterlab):
+    choice, number = (QUESTIONS[key] for key in ASKED)
+    forms = jupyterlab.page.locator(".guess-form")
+    count = sum(key[0] == ASKED[0][0] for key in QUESTIONS)
+
+    def shown():
+        lab.wait(lambda: forms.count() == 3, 30, "two guesses and the score to be shown")
+        return [words.strip() for words in forms.get_by_role("status").all_inner_texts()]
+
+    def press(guess, *keys):
+        """Press keys one after the other; the cell of this guess stays the active one."""
+        for key in keys:
+            jupyterlab.page.keyboard.press(key)
+        active = jupyterlab.page.evaluate(f"() => {lab.PANEL}.content.activeCell.model.sharedModel.getSource()")
+        assert active == f'guess("{ASKED[guess]}")'
+
+    def choose(words, *keys):
+        """Go to the first choice, down to this one, and on."""
+        forms.nth(0).get_by_role("radio").first.focus()
+        press(0, "Space", *["ArrowDown"] * choice.choices.index(words), *keys)
+
+    def write(value, *keys):
+        """Write a number into the field, and go on."""
+        forms.nth(1).get_by_role("textbox").focus()
+        jupyterlab.page.keyboard.type(str(value))
+        press(1, *keys)
+
+    opened = jupyterlab.open(GUESSES)
+    try:
+        assert failures(opened.run_all(60)) == []
+        assert shown()[2] == f"You predicted 0 of {count}. {count} are still open."
+        choose(next(words for words in choice.choices if words != choice.answer), "Tab", "Enter")
+        assert shown()[0].startswith("✗ Not right. The answer is: ")
+        press(0, "Tab", "Space")  # Forget
+        assert shown()[0] == ""
+        choose(choice.answer, "Enter")
+        assert shown()[0].startswith("✓ Right.")
+        write(3 * number.answer + 1, "Enter")
+        assert shown()[1].startswith(f"✗ Not right. The answer is: {number.answer}")
+        press(1, "Tab", "Enter")
+        write(str(number.answer).replace(".", ","), "Tab", "Space")
+        assert shown()[1].startswith("✓ Right.")
+        answered = shown()
+        assert answered[2].startswith(f"You predicted 2 of {count}.")
+        jupyterlab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        jupyterlab.load()
+        jupyterlab.open(GUESSES)
+        assert shown() == answered
+        jupyterlab.page.evaluate(f"() => {lab.PANEL}.sessionContext.shutdown()")
+        forms.nth(1).get_by_role("button", name="Forget").focus()
+        press(1, "Enter")
+        write(3 * number.answer + 1, "Enter")
+        assert shown()[2].startswith(f"You predicted 1 of {count}.")
+    finally:
+        jupyterlab.close()
+    debugger = "Could not restore the debugger state"  # JupyterLab asks a kernel for it that is shut down meanwhile
+    assert [complaint for complaint in jupyterlab.complaints if not complaint.startswith(debugger)] == []

@@ -144,12 +144,17 @@ def test_every_formula_is_set(site, path):
     assert not re.search(r"\$|\\[a-z(\[]", article.get_text())
 
 
-def test_the_first_page_leads_to_every_notebook_and_each_to_the_next(site):
-    order = [*sorted(path.stem for path in NOTEBOOKS if path.stem[0].isdigit()), "gluon-to-pytorch", "README"]
-    assert {path.stem for path in NOTEBOOKS} | {"README"} == set(order)
-    assert {f"{stem}.html" for stem in order} <= {tag["href"] for tag in soup(site / "index.html").select("article a")}
-    for stem, following in zip(["index", *order], order, strict=False):
-        assert soup(site / f"{stem}.html").select_one("a.next-page")["href"] == f"{following}.html"
+def test_the_first_page_leads_to_every_notebook_and_page_and_each_to_the_next(site):
+    notebooks = sorted(path.stem for path in NOTEBOOKS)  # 1- to 6-, then the appendices, a- and so on
+    pages = {path.stem for path in (ROOT / "notebooks").glob("*.md")} - {"index"}
+    order = ["index"]
+    while len(order) <= len(notebooks) + len(pages):
+        order.append(soup(site / f"{order[-1]}.html").select_one("a.next-page")["href"].removesuffix(".html"))
+    assert order[1 : 1 + len(notebooks)] == notebooks
+    assert set(order[1 + len(notebooks) :]) == pages
+    assert {f"{stem}.html" for stem in order[1:]} <= {
+        tag["href"] for tag in soup(site / "index.html").select("article a")
+    }
     cover = soup(site / "index.html").select_one("article img")["src"]
     assert (site / cover).read_bytes() == (ROOT / "notebooks" / "cover.png").read_bytes()
 

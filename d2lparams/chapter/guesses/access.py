@@ -63,7 +63,7 @@ QUESTIONS: dict[str, Question] = {
         "move in the forward pass; gradients still flow through layer 1 to layer 0.",
     ),
     "best": Choice(
-        asks='After the bias of the net was set to 7, what is `best["2.bias"][0]`?',
+        asks='`best` was kept before the bias was set to 7. What is `best["2.bias"][0]` after it?',
         choices=("the value from before", "0", "7"),
         answer="7",
         why="`state_dict()` copies nothing: its tensors look at the memory of the net. Both change at once.",

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import posixpath
 import re
 import shlex
 import shutil
@@ -18,6 +19,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from playwright.sync_api import sync_playwright
 
 import d2lparams
+from d2lparams.chapter.guesses import guess
+from d2lparams.chapter.guesses.question import Choice
+from d2lparams.chapter.guesses.widget import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -147,14 +151,15 @@ def test_every_formula_is_set(site, path):
 def test_the_first_page_leads_to_every_notebook_and_page_and_each_to_the_next(site):
     notebooks = sorted(path.stem for path in NOTEBOOKS)  # 1- to 6-, then the appendices, a- and so on
     pages = {path.stem for path in (ROOT / "notebooks").glob("*.md")} - {"index"}
-    order = ["index"]
-    while len(order) <= len(notebooks) + len(pages):
-        order.append(soup(site / f"{order[-1]}.html").select_one("a.next-page")["href"].removesuffix(".html"))
-    assert order[1 : 1 + len(notebooks)] == notebooks
-    assert set(order[1 + len(notebooks) :]) == pages
-    assert {f"{stem}.html" for stem in order[1:]} <= {
-        tag["href"] for tag in soup(site / "index.html").select("article a")
-    }
+    order, following = [], "index.html"
+    while following:
+        order.append(following)
+        link = soup(site / following).select_one("a.next-page")
+        following = link and posixpath.normpath(posixpath.join(posixpath.dirname(following), link["href"]))
+    assert order[1 : 1 + len(notebooks)] == [f"{stem}.html" for stem in notebooks]
+    linked = {tag["href"] for tag in soup(site / "index.html").select("article a")}
+    assert {f"{stem}.html" for stem in pages} <= set(order) & linked
+    assert {f"{stem}.html" for stem in notebooks} <= linked
     cover = soup(site / "index.html").select_one("article img")["src"]
     assert (site / cover).read_bytes() == (ROOT / "notebooks" / "cover.png").read_bytes()
 
@@ -220,6 +225,17 @@ def test_of_a_widget_the_picture_is_shown(tmp_path):
     assert shown(page) == [base64.b64decode(PIXEL)]
     assert soup(page).select_one("math mfrac")
     assert faults(tmp_path / "html") == []
+
+
+def test_of_a_guess_the_question_is_shown(tmp_path):
+    key, question = next((key, question) for key, question in QUESTIONS.items() if isinstance(question, Choice))
+    tiny(tmp_path / "sources", "", guess(key)._repr_mimebundle_()[0])
+    built = build(tmp_path / "sources", tmp_path)
+    assert built.returncode == 0, built.stderr
+    output = soup(tmp_path / "html" / "1-one.html").select_one(".cell_output")
+    assert [item.get_text() for item in output("li")] == [choice.replace("`", "") for choice in question.choices]
+    assert f"Guess: {question.asks}".replace("`", "") in output.get_text()
+    assert not output("script")
 
 
 def test_what_is_broken_in_a_notebook_stops_the_build(tmp_path):

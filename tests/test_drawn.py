@@ -81,6 +81,8 @@ FIGURES = {
     "gradient_uses": lambda: plots.gradient_uses(split()),
     "distribution": lambda: plots.distribution(noise(5000).numpy(), lambda x: np.clip(x, 0, 1), "uniform"),
     "training": lambda: plots.training(SHARED),
+    "cosines_by_kind": lambda: figures.cosines_by_kind({("plain", 0): SHARED, ("skip", 0): SHARED}, "made up"),
+    "right_triangle": lambda: figures.right_triangle(SHARED, TWIN, "2.weight"),
     "uses": lambda: plots.uses(SHARED, "2.weight"),
     "twins": lambda: plots.twins(SHARED, TWIN, "2.weight"),
     "histograms": lambda: plots.histograms(SHARED, "2.weight"),
@@ -266,8 +268,12 @@ def test_a_figure_is_the_same_on_any_screen_and_small(name):
 @pytest.fixture(scope="module")
 def parts_of():
     """How many parts of each kind each figure has."""
-    figures = {name: make() for name, make in FIGURES.items()}
-    return {name: {parts: len(parts(figure)) for _, parts, _ in CHANGES} for name, figure in figures.items()}
+    found = {}
+    for name, make in FIGURES.items():
+        figure = make()
+        found[name] = {parts: len(parts(figure)) for _, parts, _ in CHANGES}
+        plt.close(figure)
+    return found
 
 
 @pytest.mark.parametrize(("parts", "change"), [what[1:] for what in CHANGES], ids=[what[0] for what in CHANGES])

@@ -79,6 +79,29 @@ def test_training(records):
     assert weight.get_title().startswith(f"{growth.idxmax()} grew most: ×{growth.max():.2g}")
 
 
+def test_the_update_ratio_has_its_yardstick(records):
+    record, _ = records
+    axes = checked(plots.training(record))
+    dashed = [line for line in axes[2].lines if list(line.get_ydata()) == [1e-3, 1e-3]]  # Karpathy's line at -3
+    assert [line.get_linestyle() for line in dashed] == ["--"]
+    assert [text.get_text() for text in axes[2].texts] == ["usual: 0.001"]
+    low, high = axes[2].get_ylim()
+    ratios = record.table("update_ratio").filter(like="weight")
+    assert low < min(1e-3, ratios.min(axis=None)) <= max(1e-3, ratios.max(axis=None)) < high  # and all can be seen
+    assert not axes[0].texts + axes[1].texts
+
+
+def test_a_deep_nets_training_is_no_wider():
+    net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(30)))
+    figure = plots.training(trained(net))
+    assert figure.get_size_inches().tolist() == [6.8, 5.2]
+    figure.canvas.draw()
+    legend = figure.legends[0].get_window_extent()
+    assert len(figure.legends[0].get_texts()) == 30
+    assert legend.width < figure.bbox.width / 2
+    assert legend.height < figure.bbox.height / 2
+
+
 def trained(net, rate=0.1, steps=5, factor=1.0):
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=rate)
     with track(net, every=1, source="made-up data") as record:
@@ -232,6 +255,27 @@ class Shell:
         self.now += 0.06  # what a drawing takes
 
 
+def test_the_uses_of_each_kind_of_net_are_compared(records):
+    record, _ = records
+    figure = figures.cosines_by_kind({("plain", 0): record, ("plain", 1): record}, "made-up data")
+    (axis,) = checked(figure)
+    cosines = record.uses("2.weight")["cosine", "2, 4"]
+    np.testing.assert_array_equal(line(axis, "plain, seed 1").get_ydata(), cosines)
+    assert axis.get_title() == f"median cosine of the uses: plain {cosines.median():+.2f}"
+
+
+def test_a_right_triangle_has_the_twins_ways_for_legs(records):
+    record, twin = records
+    (axis,) = checked(figures.right_triangle(record, twin, "2.weight"))
+    legs = twin.table("distance").iloc[-1][["2.weight", "4.weight"]].to_numpy()
+    moved = record.table("distance")["2.weight"].iloc[-1]
+    across, up, hypotenuse, arc = (np.array(line.get_xydata()) for line in axis.lines)
+    np.testing.assert_allclose([np.ptp(across), np.ptp(up)], legs, rtol=1e-6)
+    np.testing.assert_allclose(hypotenuse[-1], legs, rtol=1e-6)
+    np.testing.assert_allclose(np.hypot(*arc.T), moved, rtol=1e-6)
+    assert axis.get_title() == f"the shared weight moved {moved / np.hypot(*legs):.2f} times the hypotenuse"
+
+
 def test_figures_of_notebook_4():
     net, kinds = shared_net(), ("one rule", "many")
     uses = gradient_by_use(net, lambda: net(torch.ones(3, 4)).sum())["2.weight"]
@@ -289,7 +333,7 @@ board.draw(1, 0.5, "train_loss")
 print(len(board.data), plots.training(plots.example_record()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "1 Figure(1020x260)\n"
+    assert done.stdout == "1 Figure(680x520)\n"
 
 
 def test_the_board_keeps_what_d2ls_board_keeps():

@@ -451,6 +451,8 @@ def test_the_monitor_shows_what_the_record_holds():
         for name, values in record.table(quantity).items():
             if not name.endswith("bias"):
                 np.testing.assert_array_equal(line(panel, record.label(name)).get_ydata(), values)
+    assert [text.get_text() for panel in panels for text in panel.texts] == ["usual: 0.001"]
+    assert [1e-3, 1e-3] in [list(line.get_ydata()) for line in panels[2].lines]
     for place, values in record.uses("2.weight")["norm"].items():
         np.testing.assert_array_equal(line(uses, f"use at {place}").get_ydata(), values)
     assert len(line(loss, "train loss").get_ydata()) == 20

@@ -13,7 +13,11 @@ from .._torch import weight_names
 from ..record import Record
 from .style import color, line_style, panels
 
+USUAL_UPDATE = 1e-3
+"""The update:data ratio that is usual in a training that goes well, by Karpathy's rule of thumb."""
+
 _NOT_A_NUMBER = "not a number in the end"
+_MOST_IN_A_COLUMN = 14  # of a legend's names
 
 
 def training(record: Record, names: Sequence[str] | None = None) -> Figure:
@@ -27,7 +31,8 @@ def training(record: Record, names: Sequence[str] | None = None) -> Figure:
         names: which parameters; by default all but biases.
 
     Returns:
-        A figure of three panels: ‖w‖, ‖g‖ as the optimizer got it, and ‖Δw‖/‖w‖, which have no unit.
+        A figure of three panels: ‖w‖, ‖g‖ as the optimizer got it, and ‖Δw‖/‖w‖ with the usual one as a dashed line.
+        None has a unit.
 
     Raises:
         ValueError: If the record holds no step.
@@ -49,7 +54,7 @@ def training(record: Record, names: Sequence[str] | None = None) -> Figure:
     if unknown := [name for name in names if name not in recorded]:
         raise KeyError(f"no step of {unknown} was recorded; recorded: {[n for n in record.names if n in recorded]}")
     weight, gradient, ratio = (record.table(q)[names] for q in ("weight_norm", "grad_norm", "update_ratio"))
-    figure, axes = panels(3)
+    figure, axes = panels(3, columns=2)
     for name in names:
         label = record.label(name) + (" (shared)" if name in record.aliases else "")
         i = _color_number(record, name)
@@ -62,9 +67,13 @@ def training(record: Record, names: Sequence[str] | None = None) -> Figure:
     late = _medians(_second_half(gradient))
     axes[1].set(ylabel="gradient norm ‖g‖", title=_largest(late, "largest gradient: {}"))
     axes[2].set(ylabel="update:data ‖Δw‖/‖w‖", title=_size_of_updates(ratio))
+    draw_yardstick(axes[2])
     for axis in axes:
         axis.set_xlabel("optimizer step")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), frameon=False)
+    columns = math.ceil(len(names) / _MOST_IN_A_COLUMN)
+    lines = axes[0].get_legend_handles_labels()
+    form = {"loc": "center", "bbox_to_anchor": (0.75, 0.26), "frameon": False, "fontsize": 8}
+    figure.legend(*lines, ncols=columns, columnspacing=1, **form)
     return _finish(figure, record)
 
 
@@ -179,6 +188,26 @@ def histograms(record: Record, name: str, rows: int = 12) -> Figure:
 
 
 # ---- what the panels show
+
+
+def draw_yardstick(axis: Axes, size: float = 8) -> None:
+    """Draw the usual update:data ratio as a dashed line, and say what it is.
+
+    Args:
+        axis: of update:data ratios over steps; it is changed in place.
+        size: of the letters, in points.
+
+    Source: Karpathy's rule of thumb, `USUAL_UPDATE`. Met in notebook 5.
+
+    Example:
+        >>> figure, (axis,) = panels()
+        >>> draw_yardstick(axis)
+        >>> axis.texts[0].get_text()
+        'usual: 0.001'
+    """
+    axis.axhline(USUAL_UPDATE, color="gray", linestyle="--", linewidth=1, zorder=1)
+    words, where = f"usual: {USUAL_UPDATE:g}", axis.get_yaxis_transform()
+    axis.text(0.98, USUAL_UPDATE, words, transform=where, ha="right", va="bottom", fontsize=size, color="dimgray")
 
 
 def spread(length: int, number: int) -> list[int]:

@@ -45,8 +45,10 @@ def line_style(i: int) -> str:
     return LINE_STYLES[i % len(LINE_STYLES)]
 
 
-def panels(number: int = 1, width: float = 3.4, height: float = 2.6, **options: Any) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes in a row, on white: legible in JupyterLab's light and dark themes.
+def panels(
+    number: int = 1, width: float = 3.4, height: float = 2.6, columns: int | None = None, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes in a row, or in rows, on white: legible in JupyterLab's light and dark themes.
 
     The figure is one of pyplot's, so a notebook shows it when its cell ends, and `plt.show()` shows it in a script.
 
@@ -54,10 +56,11 @@ def panels(number: int = 1, width: float = 3.4, height: float = 2.6, **options: 
         number: how many axes.
         width: of each, in inches.
         height: of each, in inches.
+        columns: how many axes stand in a row; all of them by default.
         **options: for `plt.subplots`.
 
     Returns:
-        The figure, and a list of its axes from left to right, each as `dress` leaves it.
+        The figure, and a list of its axes from left to right and down, each as `dress` leaves it.
 
     Met in notebook 2.
 
@@ -66,10 +69,16 @@ def panels(number: int = 1, width: float = 3.4, height: float = 2.6, **options: 
         >>> len(axes), figure.get_size_inches().tolist()
         (2, [6.0, 2.6])
     """
-    figure, axes = plt.subplots(
-        1, number, figsize=(width * number, height), layout="constrained", facecolor="white", squeeze=False, **options
+    columns = columns or number
+    rows = -(-number // columns)
+    size = width * columns, height * rows
+    figure, grid = plt.subplots(
+        rows, columns, figsize=size, layout="constrained", facecolor="white", squeeze=False, **options
     )
-    return figure, [dress(axis) for axis in axes[0]]
+    axes = list(grid.flat)
+    for empty in axes[number:]:
+        empty.remove()
+    return figure, [dress(axis) for axis in axes[:number]]
 
 
 def dress(axis: Axes) -> Axes:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import plots
 from .._torch import weight_names
 from ..plots.board import Curves
-from ..plots.records import spread
+from ..plots.records import draw_yardstick, spread
 from ..record import Record
 from .base import name_source, use_log_scale
 from .canvas import Canvas
@@ -40,6 +40,7 @@ class LivePanels:
                 use_log_scale(axis)
             axis.xaxis.set_label_coords(0.5, -0.17)
             axis.yaxis.set_label_coords(-0.17, 0.5)
+        draw_yardstick(self._axes["update_ratio"], size=7)
 
     def draw(self) -> None:
         """Draw the record and the curves as they stand now."""

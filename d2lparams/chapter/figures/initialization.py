@@ -36,7 +36,7 @@ def three_starts(losses: Mapping[str, Sequence[float]], source: str, classes: in
         axis.plot(steps, means, line_style(i), color=color(i), linewidth=2, label=f"{start}: {ends[start]}")
     guess = math.log(classes)
     axis.axhline(guess, color=color(6), linestyle=":", label=f"guessing: ln {classes} = {guess:.2f}")
-    axis.set(xlabel="step", ylabel=f"training loss (nats), mean of {window} steps", ylim=(0, None))
+    axis.set(xlabel=f"step (each point is the mean of {window})", ylabel="training loss (nats)", ylim=(0, None))
     steps_taken = len(next(iter(losses.values())))
     axis.set_title(f"After {steps_taken} steps: {', '.join(f'{s} {end}' for s, end in ends.items())}", fontsize=10)
     axis.legend(frameon=False, fontsize=9)
@@ -52,12 +52,12 @@ def depth(scales: Mapping[str, Mapping[str, Sequence[float]]], quantity: str) ->
         quantity: what the numbers are, for the axis.
 
     Returns:
-        A figure, at most two panels in a row. Each title names the scheme whose line is flattest, that is, whose
+        A figure, at most two panels in a row. Each title names the scheme that changes least, that is, whose
         largest number is the smallest multiple of its smallest. Met in notebook 2.
 
     Example:
         >>> depth({"tanh": {"Xavier": [1.0, 0.9, 0.8], "small": [1.0, 0.1, 0.01]}}, "std").axes[0].get_title()
-        'tanh: flattest Xavier (1.2 times)'
+        'tanh: Xavier changes least, ×1.2'
     """
     columns = min(2, len(scales))
     rows = math.ceil(len(scales) / columns)
@@ -74,7 +74,8 @@ def depth(scales: Mapping[str, Mapping[str, Sequence[float]]], quantity: str) ->
             axis.semilogy(layers, line, color=color(i), linestyle=line_style(i), linewidth=1.8, label=scheme)
         spread = {scheme: max(line) / max(min(line), 1e-300) for scheme, line in lines.items()}
         best = min(spread, key=lambda scheme: spread[scheme])
-        axis.set_title(f"{name}: flattest {best} ({spread[best]:.2g} times)", fontsize=10)
+        times = f"{spread[best]:.1f}" if spread[best] < 10 else f"{spread[best]:.2g}"
+        axis.set_title(f"{name}: {best} changes least, ×{times}", fontsize=9)
     for axis in grid[-1]:
         axis.set_xlabel("layer, counted from the input")
     for axis in grid[:, 0]:
@@ -102,6 +103,7 @@ def sums(terms: Sequence[int], stds: Sequence[float]) -> Figure:
     axis.loglog(terms, stds, "o", color=color(0), label="measured")
     axis.set(xlabel="terms in the sum, n", ylabel="std of the sum")
     axis.set_xticks(terms, [str(n) for n in terms])
+    axis.set_yticks([math.sqrt(n) for n in terms], [f"{math.sqrt(n):.3g}" for n in terms])
     axis.minorticks_off()
     axis.set_title(f"{terms[-1]} terms: std {stds[-1]:.0f}, and √{terms[-1]} = {math.sqrt(terms[-1]):.0f}", fontsize=10)
     axis.legend(frameon=False)

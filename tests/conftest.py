@@ -16,6 +16,7 @@ if WORKER:  # as many processes as cores: one thread each, in the kernels they s
 LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 90,
+    "c-sharing-in-practice.ipynb": 60,
     "test_course.py": 40,
     "test_exercises.py": 30,
     "test_notebooks.py": 30,
@@ -25,7 +26,10 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_html.py": 15,
     "test_sandbox.py": 15,
     "2-initialization.ipynb": 10,
+    "e-answers.ipynb": 10,
+    "test_guesses.py": 10,
     "test_drawn.py": 8,
+    "test_quiz.py": 8,
     "test_bank.py": 7,
     "3-custom-initialization.ipynb": 6,
     "4-sharing.ipynb": 6,

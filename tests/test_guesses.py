@@ -89,7 +89,7 @@ def ill_formed(questions):
     found = []
     for name, question in questions.items():
         texts = [question.asks, question.why, *getattr(question, "choices", []), getattr(question, "unit", "")]
-        if not question.asks.rstrip().endswith("?"):
+        if "?" not in question.asks:
             found.append(f"{name}: asks nothing")
         if not question.why.strip():
             found.append(f"{name}: says not why")

@@ -73,6 +73,7 @@ def histogram():
 
 LAYERS = {name: [rate**n for n in range(1, 30)] for name, rate in (("He", 1.01), ("Xavier", 0.7), ("small", 0.4))}
 KEPT = {"by name": {"copy": True, "save": False}, "by memory": {"copy": False, "save": False}}
+MATRIX = {"copy": {"copy": {"a": "tied", "b": "raises"}, "load": {"a": "tied", "b": "untied, equal"}}}
 COSTS = {net: {"weights": size * 2**20, "Adam": size * 2**21} for net, size in (("shared", 1), ("untied", 2))}
 ERRORS = {("a", "tied"): [3, 1, 1], ("a", "free"): [9, 2, 1.5], ("b", "tied"): [1, 1, 1], ("b", "free"): [3, 2, 0.5]}
 FIGURES = {
@@ -89,6 +90,7 @@ FIGURES = {
     "images": lambda: figures.images(noise(3, 1, 28, 28), ["Coat", "Bag", "Bag"], "made up, 1 of 2"),
     "blocks": lambda: figures.blocks({"conv1": 9408, "layer1": 147968, "layer2": 525568, "fc": 513000}, "ResNet-18"),
     "tie_survival": lambda: figures.tie_survival(KEPT),
+    "survival_matrix": lambda: figures.survival_matrix(MATRIX),
     "memory_bars": lambda: figures.memory_bars(COSTS),
     "sharing_error": lambda: figures.sharing_error([10, 20, 40], ERRORS),
     "depth": lambda: figures.depth({"tanh": LAYERS, "ReLU": LAYERS}, "std"),

@@ -4,6 +4,7 @@ from .access import blocks, weight_and_gradient
 from .custom import first_losses
 from .initialization import depth, draws, sums, three_starts
 from .sharing import memory_bars, sharing_error, tie_survival
+from .survival import survival_matrix
 from .training import cosines_by_kind, images, right_triangle
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "right_triangle",
     "sharing_error",
     "sums",
+    "survival_matrix",
     "three_starts",
     "tie_survival",
     "weight_and_gradient",

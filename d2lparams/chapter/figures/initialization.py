@@ -25,7 +25,7 @@ def three_starts(losses: Mapping[str, Sequence[float]], source: str, classes: in
     Example:
         >>> fig = three_starts({"default": [2.3] * 40, "He": [2.3] * 20 + [0.8] * 20}, "made up")
         >>> fig.axes[0].get_title()
-        'After 40 steps: default 2.30, He 0.80'
+        'After 40 steps the loss is 2.30 (default), 0.80 (He)'
     """
     figure, (axis,) = panels(width=5.2, height=3.2)
     ends = {}
@@ -38,7 +38,8 @@ def three_starts(losses: Mapping[str, Sequence[float]], source: str, classes: in
     axis.axhline(guess, color=color(6), linestyle=":", label=f"guessing: ln {classes} = {guess:.2f}")
     axis.set(xlabel=f"step (each point is the mean of {window})", ylabel="training loss (nats)", ylim=(0, None))
     steps_taken = len(next(iter(losses.values())))
-    axis.set_title(f"After {steps_taken} steps: {', '.join(f'{s} {end}' for s, end in ends.items())}", fontsize=10)
+    found = ", ".join(f"{end} ({start})" for start, end in ends.items())
+    axis.set_title(f"After {steps_taken} steps the loss is {found}", fontsize=10)
     axis.legend(frameon=False, fontsize=9)
     figure.suptitle(source, fontsize=9)
     return figure
@@ -111,7 +112,7 @@ def sums(terms: Sequence[int], stds: Sequence[float]) -> Figure:
 
 
 def draws(drawn: Mapping[str, Tensor], columns: int = 3) -> Figure:
-    """Draw a small histogram of what each function of `nn.init` filled a tensor with, zeros left out.
+    """Draw a small histogram of what each function of `nn.init` filled a tensor with, zeros among others left out.
 
     Args:
         drawn: {function, as it is called: the tensor that it filled}.
@@ -135,9 +136,9 @@ def draws(drawn: Mapping[str, Tensor], columns: int = 3) -> Figure:
         values = tensor.detach().flatten()
         other = values[values != 0]
         zeros = 1 - len(other) / len(values)
-        if len(other):
-            axis.hist(other.numpy(), bins=40 if len(other.unique()) > 1 else 3, color=color(0))
-        words = [f"std {values.std(correction=0):.2g}"] + [f"{zeros:.0%} zeros"] * (zeros > 0)
+        shown = other if len(other) else values
+        axis.hist(shown.numpy(), bins=40 if len(shown.unique()) > 1 else 3, histtype="stepfilled", color=color(0))
+        words = [f"std {values.std(correction=0):.2g}"] + [f"{100 * zeros:.3g}% zeros"] * (zeros > 0)
         axis.set_title(f"{name}\n{', '.join(words)}", fontsize=9)
         axis.set_yticks([])
     for axis in grid.flat[len(drawn) :]:

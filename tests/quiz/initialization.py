@@ -148,8 +148,8 @@ QUIZ: list[Quiz] = [
         within=0.01,
     ),
     Quiz(
-        asks="A net of three linear layers with ReLU between them starts with every weight and bias at 0. How many of its "
-        "six parameters get a gradient that is not 0?",
+        asks="A net of three linear layers with ReLU between them starts with every weight and bias at 0. How many of "
+        "its six parameters get a gradient that is not 0?",
         answer=1,
         computed=_with_gradient,
         taught="2-initialization: Read the first loss",

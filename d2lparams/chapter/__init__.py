@@ -5,6 +5,7 @@ standin       what is trained on where it cannot be had
 deep_net      the first pass through a deep net
 small_nets    small nets that share, in every way
 survival      which way to share survives what
+processes     a script in two processes
 explorer      the init explorer: an interactive figure of `deep_net`
 playground    the tie playground: an interactive figure of `small_nets`
 figures       figures that one notebook draws, a module for each

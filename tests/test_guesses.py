@@ -375,6 +375,16 @@ def test_a_number_that_is_near_enough_is_right_and_the_answer_is_told(page):
     assert shown(page)[0].splitlines()[0] == "✓ Right. The answer is: 0.5"
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"), [(65792, "65,792 numbers"), (0.015625, "0.015625 numbers"), (-3, "-3 numbers")]
+)
+def test_how_the_answer_is_told(page, answer, told):
+    show(page, dataclasses.replace(NUMBER, answer=answer))
+    page.get_by_role("textbox").fill("7")
+    page.get_by_role("textbox").press("Enter")
+    assert shown(page)[0].splitlines()[0] == f"✗ Not right. The answer is: {told}"
+
+
 def test_what_was_remembered_of_another_question_is_left_alone(page):
     page.evaluate("localStorage.setItem('d2lparams.guess.1.q0', 'a choice of last year')")
     show(page, CHOICE)

@@ -119,8 +119,8 @@ function renderGuess(question, el) {
     const right = isRight(question, guessed);
     const mark = element("span", { className: `mark ${right ? "right" : "wrong"}` }, right ? "✓ Right." : "✗ Not right.");
     const exact = choices ? right : numbers(guessed, unit).includes(answer);
-    const told = withCode(choices ? answer : `${answer} ${unit}`);
-    const line = element("p", {}, mark, ...(exact ? [] : [" The answer is: ", ...told]));
+    const told = choices ? answer : `${answer.toLocaleString("en-US", { maximumSignificantDigits: 6 })} ${unit}`;
+    const line = element("p", {}, mark, ...(exact ? [] : [" The answer is: ", ...withCode(told)]));
     return [line, element("p", {}, ...withCode(why))];
   }
 

@@ -52,7 +52,7 @@ class Repeat(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = _linear()
+        self.layer = linear()
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         return self.layer(X), self.layer(X)
@@ -86,36 +86,36 @@ class Doubled(nn.Module):
         return weight / 2
 
 
-def _linear() -> nn.Linear:
+def linear() -> nn.Linear:
     layer = nn.Linear(3, 3, bias=False)
     layer.weight = nn.Parameter(START.clone())
     return layer
 
 
 def _module_twice() -> nn.Module:
-    layer = _linear()
+    layer = linear()
     return Pair(layer, layer)
 
 
 def _two_containers() -> nn.Module:
-    layer = _linear()
+    layer = linear()
     return Pair(nn.Sequential(layer), nn.Sequential(layer))
 
 
 def _one_parameter() -> nn.Module:
-    net = Pair(_linear(), _linear())
+    net = Pair(linear(), linear())
     net.other.weight = net.one.weight
     return net
 
 
 def _embedding_and_head() -> nn.Module:
-    net = Words(nn.Embedding(3, 3), _linear())
+    net = Words(nn.Embedding(3, 3), linear())
     net.one.weight = net.other.weight
     return net
 
 
 def _parametrized(both: bool) -> nn.Module:
-    net = Pair(_linear(), _linear()) if both else Halved(_linear(), _linear())
+    net = Pair(linear(), linear()) if both else Halved(linear(), linear())
     for layer in [net.one, net.other] if both else [net.other]:
         parametrize.register_parametrization(layer, "weight", Doubled())
     shared = net.one.get_parameter("parametrizations.weight.original" if both else "weight")
@@ -127,13 +127,13 @@ def _parametrized(both: bool) -> nn.Module:
 
 
 def _one_storage() -> nn.Module:
-    net = Pair(_linear(), _linear())
+    net = Pair(linear(), linear())
     net.other.get_parameter("weight").data = net.one.get_parameter("weight").data
     return net
 
 
 def _view() -> nn.Module:
-    net = Turned(_linear(), _linear())
+    net = Turned(linear(), linear())
     net.other.weight = nn.Parameter(net.one.get_parameter("weight").t())
     return net
 
@@ -165,6 +165,6 @@ WAYS: dict[str, Way] = {
     "one Parameter, the second parametrized": Way(lambda: _parametrized(both=False)),
     "one memory (b.data = a.data)": Way(_one_storage),
     "one memory, a view (nn.Parameter(a.t()))": Way(_view),
-    "no tie: equal numbers": Way(lambda: Pair(_linear(), _linear())),
+    "no tie: equal numbers": Way(lambda: Pair(linear(), linear())),
 }
 """Twelve ways in which a net can use one weight twice; the last is a control, in which nothing is shared."""

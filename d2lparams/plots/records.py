@@ -318,7 +318,7 @@ def _share_of_uses(norms: pd.Series) -> str:
 def _agreement(cosine: float) -> str:
     if math.isnan(cosine):
         return "no cosine: a gradient is zero or not a number"
-    verdict = "hardly know of each other"
+    verdict = "are at right angles"
     if cosine > 0.1:
         verdict = "pull together"
     if cosine < -0.1:

@@ -84,7 +84,7 @@ def right_triangle(record: Record, twin: Record, name: str) -> Figure:
     Example:
         >>> from d2lparams.plots import example_record
         >>> right_triangle(example_record(), example_record(tied=False), "0.weight").axes[0].get_title()
-        'the shared weight moved 1.00 times the hypotenuse'
+        'the shared weight moved 1.01 times the hypotenuse'
     """
     far = twin.table("distance").iloc[-1]
     x, y = (float(far[place]) for place in record.aliases[name])

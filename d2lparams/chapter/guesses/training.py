@@ -35,7 +35,8 @@ QUESTIONS: dict[str, Question] = {
             "they pull apart: a cosine below −0.3",
         ),
         answer="they are at right angles: a cosine near 0",
-        why="In this plain chain the two uses see other errors, which have little to do with each other.",
+        why="The gradient of a use is made of its inputs and its errors. In this plain chain the errors of "
+        "the two uses have little to do with each other.",
     ),
     "skip": Choice(
         asks="The layer stays 256 wide. Now a skip connection goes around each use. How do the two gradients stand "

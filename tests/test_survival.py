@@ -3,14 +3,20 @@
 import copy
 import io
 from collections import Counter
+from pathlib import Path
 
+import drawn
+import kernels
+import matplotlib
+import nbformat
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from torch import nn
 
 from d2lparams import ties
 from d2lparams.chapter import survival
-from d2lparams.chapter.figures.survival import MARKS
+from d2lparams.chapter.figures.survival import MARKS, survival_matrix
 from d2lparams.chapter.survival import GROUPS, HAPPENINGS, OUTCOMES, survives, train, uses
 from d2lparams.chapter.survival_ways import UNIT, WAYS
 
@@ -24,9 +30,28 @@ ONE_PLACE = list(WAYS)[:3]
 CONTROL = list(WAYS)[-1]
 
 
+NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "c-sharing-in-practice.ipynb"
+matplotlib.use("agg")
+
+
 @pytest.fixture(scope="module")
-def rows():
-    return {happening: row for group in survival.matrix().values() for happening, row in group.items()}
+def matrix():
+    return survival.matrix()
+
+
+@pytest.fixture(scope="module")
+def rows(matrix):
+    return {happening: row for group in matrix.values() for happening, row in group.items()}
+
+
+def test_the_stored_figure_is_the_matrix(matrix):
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    (cell,) = [cell for cell in cells if "figures.survival_matrix(" in cell.source]
+    (stored,) = kernels.figures(cell.outputs)
+    figure = survival_matrix(matrix)
+    found = drawn.differences(kernels.described(stored)["drawn"], drawn.describe(figure))
+    plt.close(figure)
+    assert found == []
 
 
 def test_the_matrix_is_as_large_as_promised_and_knows_no_other_outcomes(rows):

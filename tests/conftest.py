@@ -16,8 +16,8 @@ if WORKER:  # as many processes as cores: one thread each, in the kernels they s
 LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 90,
-    "c-sharing-in-practice.ipynb": 60,
     "test_course.py": 40,
+    "c-sharing-in-practice.ipynb": 30,
     "test_exercises.py": 30,
     "test_notebooks.py": 30,
     "test_d2l_versions.py": 28,

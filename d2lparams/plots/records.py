@@ -72,8 +72,8 @@ def training(record: Record, names: Sequence[str] | None = None) -> Figure:
         axis.set_xlabel("optimizer step")
     columns = math.ceil(len(names) / _MOST_IN_A_COLUMN)
     lines = axes[0].get_legend_handles_labels()
-    form = {"loc": "center", "bbox_to_anchor": (0.75, 0.26), "frameon": False, "fontsize": 8}
-    figure.legend(*lines, ncols=columns, columnspacing=1, **form)
+    legend = figure.legend(*lines, loc="center", ncols=columns, columnspacing=1, frameon=False, fontsize=8)
+    legend.set_bbox_to_anchor((0.75, 0.26))
     return _finish(figure, record)
 
 

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from statistics import median
 
 import torch
 from torch import nn
@@ -77,20 +78,29 @@ def update() -> str:
     return f"about 1 part in {10 ** round(-math.log10(ratio)):,}"
 
 
-def agreement(record: Record) -> str:
-    cosine = record.uses(record.shared[0])["cosine"].median().item()
-    if abs(cosine) < 0.3:
-        return "at right angles: a cosine near 0"
-    return "they pull together: a cosine above 0.3" if cosine > 0 else "they pull apart: a cosine below −0.3"
+def late_cosines(skip: bool) -> list[float]:
+    """Return the cosines between the uses in the second half of a training."""
+    record = trained(skip)
+    cosines = record.uses(record.shared[0])["cosine"].iloc[:, 0].tolist()
+    return cosines[len(cosines) // 2 :]
 
 
 def uses() -> str:
-    said = agreement(trained(skip=False))
-    return f"they are {said}" if said.startswith("at") else said
+    cosine = median(late_cosines(skip=False))
+    if abs(cosine) < 0.2:
+        return "it stays near 0: the uses keep standing at right angles"
+    if cosine > 0:
+        return "it grows: in the end the uses agree"
+    return "it falls below −0.3: in the end the uses partly cancel"
 
 
 def skip() -> str:
-    return agreement(trained(skip=True))
+    lowest = min(late_cosines(skip=True))
+    if lowest > 0.7:
+        return "it stays above 0.7"
+    return (
+        "it falls to about 0.4" if lowest > 0.2 else "it falls to about 0: in training the uses learn different tasks"
+    )
 
 
 def legs() -> float:

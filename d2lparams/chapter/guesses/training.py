@@ -27,28 +27,28 @@ QUESTIONS: dict[str, Question] = {
         "and the steps are ten times as large.",
     ),
     "uses": Choice(
-        asks="Two uses of one layer, each with a gradient for the same weight. How do these gradients stand to each "
-        "other?",
+        asks="Our net is a plain chain of layers. What becomes of the cosine between the gradients of its two uses "
+        "while it trains?",
         choices=(
-            "they pull together: a cosine above 0.3",
-            "they are at right angles: a cosine near 0",
-            "they pull apart: a cosine below −0.3",
+            "it grows: in the end the uses agree",
+            "it stays near 0: the uses keep standing at right angles",
+            "it falls below −0.3: in the end the uses partly cancel",
         ),
-        answer="they are at right angles: a cosine near 0",
-        why="The gradient of a use is made of its inputs and its errors. In this plain chain the errors of "
-        "the two uses have little to do with each other.",
+        answer="it stays near 0: the uses keep standing at right angles",
+        why="A use's gradient is made of its inputs and its errors. In this plain chain the errors of the two uses "
+        "have little to do with each other, and training does not change that.",
     ),
     "skip": Choice(
-        asks="The layer stays 256 wide. Now a skip connection goes around each use. How do the two gradients stand "
-        "now?",
+        asks="With a skip connection the cosine is about 0.8 before training. The layer is 256 wide. What becomes "
+        "of it?",
         choices=(
-            "at right angles: a cosine near 0, for the width is the same",
-            "they pull apart: a cosine below −0.3",
-            "they pull together: a cosine above 0.3",
+            "it falls to about 0: in training the uses learn different tasks",
+            "it falls to about 0.4",
+            "it stays above 0.7",
         ),
-        answer="they pull together: a cosine above 0.3",
-        why="With the skip both uses see nearly the same inputs and nearly the same errors. The width has no part in "
-        "this.",
+        answer="it stays above 0.7",
+        why="The skip goes on handing the same inputs to both uses, and the same errors back. Training does not change "
+        "how the net is wired.",
     ),
     "legs": Number(
         asks="The twin's two layers have moved 3 and 4 from the common start. The uses stood at right angles all the "

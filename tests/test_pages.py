@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from torch import nn
@@ -52,3 +53,28 @@ def test_every_line_of_the_recipe_card_runs(line, tmp_path, monkeypatch):
         names["net"] = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     exec(line, names)
     assert "save" not in line or os.listdir(tmp_path)
+
+
+def served():
+    """Return (notebook, heading) of each section that the map of the sources names."""
+    found, name = [], ""
+    for row in (NOTEBOOKS / "README.md").read_text().splitlines():
+        place = row.rpartition(" | ")[2].strip(" |")
+        if ".ipynb)" in place:
+            for part in place.split("; "):
+                link, _, heading = part.rpartition(": ")
+                name = re.findall(r"\((.+)\)", link)[0] if link else name
+                found.append((name, heading))
+    return found
+
+
+def test_every_section_that_the_map_names_is_there():
+    missing = []
+    for name, heading in served():
+        text = "\n".join(cell.source for cell in nbformat.read(NOTEBOOKS / name, as_version=4).cells)
+        headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+        numbered = re.findall(r"(?:exercise|row)s? (\d+)|(?:, | and | to )(\d+)", heading)
+        wanted = [max(pair) for pair in numbered] if heading.startswith(("exercise", "row")) else [heading]
+        missing += [(name, start) for start in wanted if not any(h.startswith(start) for h in headings)]
+    assert len(served()) > 40
+    assert missing == []

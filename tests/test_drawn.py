@@ -91,6 +91,7 @@ FIGURES = {
     "blocks": lambda: figures.blocks({"conv1": 9408, "layer1": 147968, "layer2": 525568, "fc": 513000}, "ResNet-18"),
     "tie_survival": lambda: figures.tie_survival(KEPT),
     "survival_matrix": lambda: figures.survival_matrix(MATRIX),
+    "cosines_of_uses": lambda: figures.cosines_of_uses({"plain": [-0.1, 0.1], "skip": [0.7, 0.9]}),
     "memory_bars": lambda: figures.memory_bars(COSTS),
     "sharing_error": lambda: figures.sharing_error([10, 20, 40], ERRORS),
     "depth": lambda: figures.depth({"tanh": LAYERS, "ReLU": LAYERS}, "std"),

@@ -1,6 +1,7 @@
 """Figures of notebook 4 and the appendix on keeping ties."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -15,7 +16,7 @@ def tie_survival(kept: Mapping[str, Mapping[str, bool]]) -> Figure:
         kept: {way: {what happens: whether the tie is kept}}.
 
     Returns:
-        A figure with a row for each way and a column for each thing that happens. Met in notebook 4.
+        A figure with a row for each way and a column for each thing that happens. Met in the appendix on keeping ties.
 
     Example:
         >>> kept = {"by name": {"copy": True, "load": False}, "by memory": {"copy": False, "load": False}}
@@ -43,6 +44,33 @@ def tie_survival(kept: Mapping[str, Mapping[str, bool]]) -> Figure:
     axis.spines[["left", "bottom"]].set_visible(False)
     most = max(kept, key=lambda way: sum(kept[way].values()))
     axis.set_title(f"{most[0].upper()}{most[1:]} survives most: {sum(kept[most].values())} of {len(happenings)}")
+    return figure
+
+
+def cosines_of_uses(cosines: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw how far the two uses of a weight agree, a row of dots for each kind of net, a dot for each seed.
+
+    Args:
+        cosines: {kind of net: the cosine between the gradients of the two uses, by seed}.
+
+    Returns:
+        A figure of one panel; its title says which kind agrees least in the middle, and which most. Met in notebook 4.
+
+    Example:
+        >>> cosines_of_uses({"plain": [-0.1, 0, 0.1], "skip": [0.7, 0.8, 0.9]}).axes[0].get_title()
+        'median cosine: 0.0 (plain) to 0.8 (skip)'
+    """
+    figure, (axis,) = panels(width=6, height=0.5 * len(cosines) + 1.2)
+    kinds = list(cosines)
+    for i, kind in enumerate(kinds):
+        axis.plot(cosines[kind], [i] * len(cosines[kind]), "o", color=color(i), alpha=0.5)
+    axis.axvline(0, color="gray", linewidth=1, zorder=0)
+    axis.set(xlabel="cosine between the gradients of the two uses", xlim=(-1, 1), ylim=(len(kinds) - 0.5, -0.5))
+    axis.set_yticks(range(len(kinds)), kinds)
+    axis.grid(False, axis="y")
+    middle = {kind: round(median(values), 1) + 0.0 for kind, values in cosines.items()}
+    low, high = min(kinds, key=lambda kind: abs(middle[kind])), max(kinds, key=lambda kind: abs(middle[kind]))
+    axis.set_title(f"median cosine: {middle[low]} ({low}) to {middle[high]} ({high})")
     return figure
 
 

@@ -98,10 +98,8 @@ def _solved(question: Question) -> str:
 
 def _task(question: Question | Prose) -> NotebookNode:
     number, points = question.name[1:], question.points
-    hints = ", ".join(f"`{question.name}.hint({k})`" for k in range(1, len(question.hints) + 1))
-    help_ = f"Hints: {hints}. An answer: `{question.name}.solution()`."
-    if isinstance(question, Question):
-        help_ += f" Something to try yours on: `{question.name}.example()`."
+    links = " and ".join(f"[notebook {stem[0]}]({stem}.ipynb)" for stem in question.taught)
+    help_ = f"{f'Taught in {links}; ' if links else ''}{len(question.hints)} hints."
     task = textwrap.dedent(question.task).strip()
     return _text(f"{question.name}-task", f"### {number}. {question.title} ({points} points)\n\n{task}\n\n*{help_}*")
 

@@ -131,6 +131,7 @@ class Exercise:
     Attributes:
         name: "q1", which is also the name of its folder in the bank.
         section: the name of the section it stands in, see `bank.chapter`.
+        taught: the notebooks that teach what it asks, such as "1-access".
         title: its heading.
         task: what to do, in Markdown.
         stub: what stands in the answer's cell before anybody wrote there.
@@ -145,6 +146,7 @@ class Exercise:
     stub: str
     hints: tuple[str, ...]
     solution_code: str
+    taught: tuple[str, ...] = ()
 
     def hint(self, number: int = 1) -> Text:
         """Return one of the hints.

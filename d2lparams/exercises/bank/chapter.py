@@ -40,58 +40,53 @@ BEGIN = """
 **What you'll do.** {} exercises, from a line to a training loop, each with a check that answers at once; then {}
 {} to answer in your own words, with numbers that you measured.
 
-**What you'll learn.** Whether you can do what notebooks 1 to 5 showed: reach, count, initialize, write, tie, untie,
-train and watch the parameters of a net; and which mistakes are easy to make there.
+**What you'll learn.** Whether you can do what notebooks 1 to 5 showed, and which mistakes are easy to make.
 
-**What you'll need.** Notebooks 1 to 5, or Dive into Deep Learning's sections on parameters. A CPU; nothing here takes
-more than a second.
+**What you'll need.** The notebook that an exercise names, or Dive into Deep Learning's section. Nothing here takes more
+than a second.
 
-Each exercise has a task, a stub, and a check. The check says one of four things:
+For exercise 1, `q1.hint(1)` gives a hint and `q1.hint(2)` a better one, `q1.example()` something to try your answer on,
+`q1.solution()` an answer. The check says one of four things:
 
 - *correct*;
-- *incorrect*, and which property failed: what was wanted, what came, and often what it looks like;
+- *incorrect*, and which property failed: what was wanted, and what came;
 - *not attempted*, as long as the stub is as you found it;
 - *could not run*, with the error and its line.
 
-A check tries your answer on inputs of its own; it changes nothing of yours. Where this notebook is graded, the same
-checks judge your answers on other inputs. Each answer then stands alone: the course runs the next cell and that of your
-answer. So keep in there all that your answer needs, and try things out in cells of their own.
+A check tries your answer on inputs of its own and changes nothing of yours. A course runs the same checks on other
+inputs, and of your notebook only the next cell and that of your answer. So keep all that your answer needs in its cell.
 """
 
 SECTIONS = (
     Section(
         "access",
         "Reach and count",
-        "Notebook 1 in three functions. A net is a tree; a parameter has a path in it, or several, and some numbers "
-        "never train.",
+        "A net is a tree. A parameter has a path in it, or several, and some numbers never train.",
     ),
     Section(
         "initialization",
         "Begin well",
-        "Before the first step comes the first draw, and before that a lazy layer has not even a shape. (Notebooks 2 "
-        "and 1.)",
+        "Before the first step comes the first draw. Before that, a lazy layer has not even a shape.",
     ),
     Section(
         "custom",
         "Write a scheme and a layer",
-        "What torch doesn't have you write yourself: a scheme in PyTorch's grammar, a layer that learns. (Notebooks 3 "
-        "and 1.)",
+        "Where torch has no function for what you want, you write it: a scheme, or a layer that learns.",
     ),
     Section(
         "sharing",
         "Share, and prove it",
-        "A tie can't be seen in a printout. It shows in what changes together, and in one gradient that is a sum. "
-        "(Notebook 4.)",
+        "A tie can't be seen in a printout. It shows in what changes together, and in one gradient that is a sum.",
     ),
     Section(
         "training",
         "Train, and watch",
-        "What goes into the optimizer, and what comes of it, parameter by parameter. (Notebook 5.)",
+        "What goes into the optimizer, and what comes of it, parameter by parameter.",
     ),
     Section(
         "explain",
         "Explain what you measured",
-        "The last exercise of Dive into Deep Learning's section. It has no check: people read it.",
+        "The last exercise of Dive into Deep Learning's section has no check: people read it.",
     ),
 )
 
@@ -101,18 +96,16 @@ END = """
 - A parameter is reached by index or name, and it is the object that counts: a copy, `.data` or an entry of `state_dict`
   is something else.
 - `parameters()` has each one once, `state_dict()` under each of its names.
-- A scheme is right if its draws follow its law, which a sample can tell.
+- A scheme is right if its draws follow its distribution, which a sample can tell.
 - A tie is found by changing one name and looking at the other; its gradient is the sum over its uses.
 - What a step did to a weight is measured from the weight, not from the gradient.
 
 ## On your own
 
-1. Write an exercise yourself: a `d2lparams.exercises.question.Question` with cases, a probe, a judge and three typical
-   mistakes that it must refuse.
-2. Solve exercise 8 in two ways, by experiment and by comparing memory (`untyped_storage()`, `storage_offset()`,
-   `stride()`). On which net would the two disagree?
-3. Do exercise 13 with `d2lparams.track(net, every=1)`. How much is left for you to compute?
-4. Give exercise 10 a third use of `W`. Which part of your formula repeats itself, and what is that called?
+1. Solve exercise 8 in two ways, by experiment and by comparing memory: `untyped_storage()`, `storage_offset()`,
+   `stride()`. On which net do the two disagree?
+2. Do exercise 13 with `d2lparams.track(net, every=1)`. How much is left for you to compute?
+3. Give exercise 10 a third use of `W`. Which part of your formula repeats itself?
 
 ## Further reading
 

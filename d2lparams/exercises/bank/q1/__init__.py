@@ -53,6 +53,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q1",
     section="access",
+    taught=("1-access",),
     title="Reach into a nested net",
     points=3,
     task="""

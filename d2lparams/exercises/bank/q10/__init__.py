@@ -66,6 +66,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q10",
     section="sharing",
+    taught=("4-sharing",),
     title="Predict a shared gradient, use by use",
     points=9,
     task="""

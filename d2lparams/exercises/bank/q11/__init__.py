@@ -55,6 +55,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q11",
     section="sharing",
+    taught=("4-sharing",),
     title="Untie into a twin",
     points=8,
     task="""

@@ -64,6 +64,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q12",
     section="training",
+    taught=("5-shared-mlp",),
     title="Give the optimizer its groups",
     points=8,
     task="""

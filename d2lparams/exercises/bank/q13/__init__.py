@@ -127,6 +127,7 @@ def _compare(wanted: dict[str, Tensor], fact: Fact, mistakes: Mapping[str, dict[
 question = Question(
     name="q13",
     section="training",
+    taught=("5-shared-mlp",),
     title="Train with a shared layer, and say what each one did",
     points=10,
     task="""

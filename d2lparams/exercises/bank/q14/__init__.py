@@ -5,6 +5,7 @@ from ...question import Prose
 question = Prose(
     name="q14",
     section="explain",
+    taught=("4-sharing", "5-shared-mlp"),
     title="Why is sharing a good idea?",
     task="""
 Sharing is said to save parameters, memory and time, to regularize, and to help where data are scarce. Which of these
@@ -21,7 +22,7 @@ twin = d2lparams.untie(net)
 d2lparams.count_parameters(net), d2lparams.count_parameters(twin)
 """,
     hints=(
-        "Notebook 4, *Ask what sharing buys*, and notebook 5, *Build a net with a shared layer*, measure some of them.",
+        "Notebook 4, *Ask what sharing buys*, and notebook 5, *Compare with the twin*, measure some of them.",
         "`torch.utils.flop_counter.FlopCounterMode` counts operations; the memory of Adam's state is two numbers per "
         "parameter; for generalization you need a task that repeats itself, and one that doesn't.",
         "Compare errors on data that neither net has seen, over several seeds, with the same number of steps for both.",

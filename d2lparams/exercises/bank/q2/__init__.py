@@ -44,6 +44,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q2",
     section="access",
+    taught=("1-access",),
     title="Count what trains",
     points=4,
     task="""

@@ -64,6 +64,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q3",
     section="access",
+    taught=("1-access",),
     title="Name what never trains",
     points=5,
     task="""

@@ -75,6 +75,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q4",
     section="initialization",
+    taught=("2-initialization",),
     title="Choose the scheme by the activation",
     points=7,
     task="""
@@ -87,8 +88,7 @@ Initialize a linear layer in place, for the activation that follows it. Look the
 | `nn.LeakyReLU(slope)` | the same, with the gain of its own `negative_slope` | 0 |
 | `nn.Tanh()` | Glorot and Bengio (2010), uniform, with the gain of tanh | 0 |
 
-The weight is judged as a sample: its mean, its standard deviation, its law. A correct answer is refused less than once
-in a thousand million draws.
+The weight is judged as a sample: its mean, its standard deviation, its distribution.
 """,
     answer="initialize_linear_",
     stub="""

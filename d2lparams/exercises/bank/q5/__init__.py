@@ -71,6 +71,7 @@ def _shapes(fact: Fact) -> dict[str, tuple[int, ...] | None]:
 question = Question(
     name="q5",
     section="initialization",
+    taught=("1-access",),
     title="Look at a lazy net before its first batch",
     points=6,
     task="""

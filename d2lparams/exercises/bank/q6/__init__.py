@@ -97,10 +97,11 @@ def _gapped_cdf(low: float, high: float) -> Callable[[Tensor], Tensor]:
 question = Question(
     name="q6",
     section="custom",
+    taught=("3-custom-initialization",),
     title="Write an initializer with a gap",
     points=8,
     task="""
-Fill a tensor of any shape in place, and return it. The law, entry by entry, in naive code:
+Fill a tensor of any shape in place, and return it. Its distribution, entry by entry, in naive code:
 
     if random() < zero:
         entry = 0

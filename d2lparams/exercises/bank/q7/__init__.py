@@ -69,6 +69,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q7",
     section="custom",
+    taught=("1-access",),
     title="Repair a layer that never trains",
     points=7,
     task="""

@@ -79,6 +79,7 @@ def _groups(groups: Iterable[Iterable[str]]) -> str:
 question = Question(
     name="q8",
     section="sharing",
+    taught=("4-sharing",),
     title="Find hidden ties",
     points=9,
     task="""

@@ -58,6 +58,7 @@ def judge(expected: Any, facts: Fact) -> None:
 question = Question(
     name="q9",
     section="sharing",
+    taught=("4-sharing",),
     title="Tie an embedding to the head",
     points=8,
     task="""

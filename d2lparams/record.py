@@ -12,6 +12,7 @@ from torch import Tensor
 from ._files import write_whole
 from ._gram import columns
 from ._histograms import HISTOGRAM_BINS, Histogram
+from ._tables import import_pandas
 
 QUANTITIES = {
     "weight_norm": "‖w‖",
@@ -212,8 +213,7 @@ class Record:
                step parameter  weight_norm  grad_norm  update_ratio  distance
             0     0    weight          2.0        1.0           0.5       1.0
         """
-        import pandas as pd
-
+        pd = import_pandas()
         rows = [
             (step, self.names[i], *values)
             for step, indices, norms in self._rows
@@ -276,8 +276,7 @@ class Record:
             step
             0     3.0  4.0   5.0
         """
-        import pandas as pd
-
+        pd = import_pandas()
         if name not in self.shared:
             reason = self._errors_about(name) or self.note or "it was not used more than once"
             raise KeyError(f"no gradient by use of {name!r}: {reason}; split by use: {self.shared or 'nothing'}")

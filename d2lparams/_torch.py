@@ -4,9 +4,10 @@ A private name may be gone in the next torch. Each is looked up here, and where 
 feature goes without it; everything else works.
 """
 
+import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 # ---- what all rooms need
+
+_SLICE = 2**18  # numbers of a tensor that are worked on at once: 1 MiB of float32
 
 
 def names_by_tensor(named: Iterable[tuple[str, Tensor]]) -> dict[Tensor, list[str]]:
@@ -64,6 +67,33 @@ def norm(tensor: Tensor) -> Tensor:
     low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
     found: Tensor = torch.linalg.vector_norm(tensor, dtype=torch.float32 if low else None)
     return found
+
+
+def largest(tensors: Mapping[Tensor, Tensor | None]) -> dict[Tensor, Tensor]:
+    """Return {key: the largest absolute value in its tensor}, NaN where a NaN is; all shapes are ()."""
+    dense = {key: tensor.detach() for key, tensor in tensors.items() if tensor is not None}
+    sparse = [key for key, tensor in dense.items() if tensor.is_sparse]
+    for key in sparse:
+        dense[key] = dense[key].coalesce().values()
+    filled = {key: tensor for key, tensor in dense.items() if tensor.numel()}
+    if not filled:
+        return {}
+    norms = _look_up(torch, "_foreach_norm")
+    if norms is None:
+        _missing("_foreach_norm", "looking for NaN takes longer")
+        return {key: torch.linalg.vector_norm(tensor, math.inf) for key, tensor in filled.items()}
+    return dict(zip(filled, norms(list(filled.values()), math.inf), strict=True))
+
+
+def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield tensors of one shape a slice at a time, flat and real; a slice is a copy only where memory has gaps."""
+    parts = [real(tensor) for tensor in tensors]
+    if all(part.is_contiguous() for part in parts):
+        parts = [part.view(-1) for part in parts]
+    length = len(parts[0])
+    step = max(1, _SLICE * length // max(1, parts[0].numel()))
+    for start in range(0, max(1, length), step):
+        yield [part[start : start + step].reshape(-1) for part in parts]
 
 
 def moments(tensor: Tensor) -> tuple[float | None, float | None]:

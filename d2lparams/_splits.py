@@ -67,10 +67,9 @@ class Split:
         found = {place: part for place, part in self.gradients.items() if part is not None}
         if len(found) < 2 or self.size is None or self.broken:
             return None
-        factor: Tensor | float = 1.0
-        if gradient is not self.grad or _torch.version(gradient) != self.version:
-            ratio = _torch.norm(_torch.dense(gradient)) / self.size
-            factor = torch.where(self.size > 0, ratio, 1.0)
+        # torch's GradScaler changes a gradient without counting its version up, so the norms have to tell
+        ratio = _torch.norm(_torch.dense(gradient)) / self.size
+        factor = torch.where(self.size > 0, ratio, 1.0)
         gram, error = gram_and_error(list(found.values()), _torch.dense(gradient), factor, self.base)
         return tuple(found), gram * unscale**2, error
 

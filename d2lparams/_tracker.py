@@ -280,7 +280,7 @@ class Tracker:
                     step.uses[p] = entry
             if self.record.is_due(step.number, "histogram"):
                 with self._noting(f"the gradient histogram of {name!r}"):
-                    counts, reach = histogram(_torch.dense(p.grad))
+                    counts, reach = histogram(p.grad)
                     step.histograms[name, "gradient"] = counts, reach * unscale
         if self.uses and self.uses.hidden:
             hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
@@ -324,7 +324,7 @@ class Tracker:
         for p in step.gradients:
             name = self.names[p]
             with self._noting(f"the weight histogram of {name!r}"):
-                found[name, "weight"] = histogram(_torch.dense(p))
+                found[name, "weight"] = histogram(p)
         if found:
             with self._noting("the histograms"):
                 self.record.add_histograms(step.number, found)

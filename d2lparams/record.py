@@ -25,6 +25,7 @@ QUANTITIES = {
 Each is a norm over all entries of the parameter, after the update that the step made.
 """
 
+NEVER = 2**62  # a step that does not come
 MOST_ROWS, MOST_HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
 
 Table = Any  # a pandas DataFrame: pandas is loaded when one is asked for
@@ -60,6 +61,8 @@ class Record:
         self.every, self.histogram_every = every, histogram_every
         self.total_steps, self.source, self.note = 0, "", ""
         self.errors: dict[str, str] = {}
+        self.hidden: list[str] = []
+        self._bad: Tensor | None = None  # shape (2, names): the first step with a NaN or inf in weight, gradient
         self._rows: list[tuple[int, list[int], Tensor]] = []  # step, which of `names`, quantities x parameters
         self._histograms: list[tuple[int, dict[tuple[str, str], Histogram]]] = []  # step, {(name, kind): histogram}
         # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
@@ -181,6 +184,75 @@ class Record:
         """
         said = traceback.format_exception_only(type(error), error)[-1].strip()
         self.errors.setdefault(what, f"step {self.total_steps}: {said}")
+
+    def add_name(self, name: str) -> None:
+        """Add a parameter that came later.
+
+        Args:
+            name: its first name.
+
+        Example:
+            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
+            >>> record.add_name("head.weight")
+            >>> record.names
+            ['weight', 'head.weight']
+        """
+        if name not in self.names:
+            self.names.append(name)
+
+    def mark_nonfinite(self, step: int, names: Sequence[str], bad: Tensor) -> None:
+        """Note which weights and gradients hold a NaN or an infinity at a step, due or not; nothing waits for a GPU.
+
+        Args:
+            step: the number of the optimizer step.
+            names: the parameters that were looked at.
+            bad: shape (2, names), bool, on any device: row 0 for the weights after the step, row 1 for the gradients.
+
+        Example:
+            >>> record = Record(["a", "b"], {}, every=20, histogram_every=0)
+            >>> record.mark_nonfinite(7, ["a", "b"], torch.tensor([[True, True], [False, True]]))
+            >>> record.first_nonfinite()
+            (7, 'b', 'grad_norm')
+        """
+        known = self._bad.to(bad.device) if self._bad is not None else bad.new_empty((2, 0), dtype=torch.long)
+        if known.shape[1] < len(self.names):
+            new = known.new_full((2, len(self.names) - known.shape[1]), NEVER)
+            known = torch.cat([known, new], 1)
+        if list(names) == self.names:
+            self._bad = known.masked_fill(bad & (known > step), step)
+            return
+        place = {name: i for i, name in enumerate(self.names)}
+        index = torch.tensor([place[name] for name in names]).to(bad.device, non_blocking=True)
+        old = known.index_select(1, index)
+        self._bad = known.index_copy(1, index, old.masked_fill(bad & (old > step), step))
+
+    def latest(self) -> dict[str, float]:
+        """Return the most recent recorded step as a flat dictionary of numbers.
+
+        Returns:
+            {"step": 20, "grad_norm/0.weight": 0.3, "grad_norm": 0.5}; {} if there is none.
+        """
+        if not self._rows:
+            return {}
+        step = self._rows[-1][0]
+        found = {"step": float(step)}
+        squares = dict.fromkeys(("weight_norm", "grad_norm", "update"), 0.0)
+        for own, indices, norms in self._rows[-8:]:
+            if own != step:
+                continue
+            for i, values in zip(indices, norms.T.tolist(), strict=True):
+                found |= {f"{quantity}/{self.names[i]}": v for quantity, v in zip(QUANTITIES, values, strict=True)}
+                squares["weight_norm"] += values[0] ** 2
+                squares["grad_norm"] += values[1] ** 2
+                squares["update"] += (values[0] * values[2]) ** 2 if values[0] else 0.0
+        found["weight_norm"], found["grad_norm"] = squares["weight_norm"] ** 0.5, squares["grad_norm"] ** 0.5
+        found["update_ratio"] = (squares["update"] / squares["weight_norm"]) ** 0.5 if squares["weight_norm"] else 0.0
+        for name in self.shared:
+            last = self.uses(name).iloc[-1]
+            if last.name == step:
+                for kind in ("norm", "cosine"):
+                    found |= {f"use_{kind}/{name}/{what}": float(v) for what, v in last[kind].items()}
+        return found
 
     def label(self, name: str) -> str:
         """Return how a figure names a parameter: with every place it has, if it is shared.
@@ -320,7 +392,10 @@ class Record:
         return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
 
     def first_nonfinite(self) -> tuple[int, str, str] | None:
-        """Return where the first NaN or inf in a weight or gradient norm was seen.
+        """Return where the first NaN or inf in a weight or gradient was seen.
+
+        Of one step gradients come before weights; of several parameters the last in the order of names, which is the
+        nearest to the loss: a NaN born in the backward pass travels from there to the earlier layers.
 
         Returns:
             (step, name, quantity), or None if all are finite.
@@ -331,12 +406,17 @@ class Record:
             >>> record.first_nonfinite()
             (7, 'weight', 'grad_norm')
         """
+        seen = []  # (step, 0 for a gradient or 1 for a weight, minus the place in the order of names)
         for step, indices, norms in self._rows:
-            for i, pair in zip(indices, norms[:2].T.tolist(), strict=True):
-                for quantity, value in zip(("weight_norm", "grad_norm"), pair, strict=True):
-                    if not math.isfinite(value):
-                        return step, self.names[i], quantity
-        return None
+            for i, (weight, gradient) in zip(indices, norms[:2].T.tolist(), strict=True):
+                seen += [(step, 1, -i)] * (not math.isfinite(weight)) + [(step, 0, -i)] * (not math.isfinite(gradient))
+        if self._bad is not None:
+            for weight, steps in zip((1, 0), self._bad.tolist(), strict=True):
+                seen += [(step, weight, -i) for i, step in enumerate(steps) if step < NEVER]
+        if not seen:
+            return None
+        step, weight, minus_i = min(seen)
+        return step, self.names[-minus_i], "weight_norm" if weight else "grad_norm"
 
     def _errors_about(self, name: str) -> str:
         return "; ".join(f"{what}, {error}" for what, error in self.errors.items() if repr(name) in what)

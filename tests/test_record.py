@@ -70,7 +70,7 @@ def test_nan_and_inf_are_recorded():
     assert np.isfinite(gradient[0])
     assert np.isinf(gradient[1])
     assert np.isnan(record.table("distance")["weight"][2]) or np.isinf(record.table("distance")["weight"][2])
-    assert record.first_nonfinite() == (1, "weight", "weight_norm")
+    assert record.first_nonfinite() == (1, "bias", "grad_norm")
     assert record.histograms("weight")[2].sum(1).tolist() == [4, 0, 0]
 
 

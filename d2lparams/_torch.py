@@ -7,7 +7,7 @@ feature goes without it; everything else works.
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -69,20 +69,18 @@ def norm(tensor: Tensor) -> Tensor:
     return found
 
 
-def largest(tensors: Mapping[Tensor, Tensor | None]) -> dict[Tensor, Tensor]:
-    """Return {key: the largest absolute value in its tensor}, NaN where a NaN is; all shapes are ()."""
-    dense = {key: tensor.detach() for key, tensor in tensors.items() if tensor is not None}
-    sparse = [key for key, tensor in dense.items() if tensor.is_sparse]
-    for key in sparse:
-        dense[key] = dense[key].coalesce().values()
-    filled = {key: tensor for key, tensor in dense.items() if tensor.numel()}
-    if not filled:
-        return {}
-    norms = _look_up(torch, "_foreach_norm")
-    if norms is None:
-        _missing("_foreach_norm", "looking for NaN takes longer")
-        return {key: torch.linalg.vector_norm(tensor, math.inf) for key, tensor in filled.items()}
-    return dict(zip(filled, norms(list(filled.values()), math.inf), strict=True))
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Whether all entries are finite; False may be an overflow of their norm. Only on the CPU nobody waits for it."""
+    together = _look_up(torch, "_foreach_norm")
+    if together is None:
+        _missing("_foreach_norm", "looking for NaN at each step takes longer")
+    found = [norm(tensor) for tensor in tensors] if together is None else together(tensors)
+    return math.isfinite(torch.stack(found).sum())
+
+
+def nonfinite(tensors: Sequence[Tensor]) -> Tensor:
+    """Return of each tensor whether an entry is NaN or infinite, on the device of the first, without waiting for it."""
+    return torch.stack([(~tensor.isfinite()).any().to(tensors[0].device) for tensor in tensors])
 
 
 def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -35,7 +35,6 @@ class _Step:
         gradients: {parameter: the norm of its gradient}.
         uses: {parameter: its gradient by use}.
         histograms: {(name, "gradient"): histogram}.
-        largest: {parameter: the largest absolute value in its gradient}, at every step.
     """
 
     number: int
@@ -43,7 +42,6 @@ class _Step:
     gradients: dict[Tensor, Tensor] = field(default_factory=dict)
     uses: dict[Tensor, _Uses] = field(default_factory=dict)
     histograms: dict[tuple[str, str], Histogram] = field(default_factory=dict)
-    largest: dict[Tensor, Tensor] = field(default_factory=dict)
 
 
 class Tracker:
@@ -117,6 +115,13 @@ class Tracker:
             self.uses.start()
 
     def stop(self) -> None:
+        with self._noting("the first NaN"):
+            stepped = [p for p in self.names if self.steps.get(p)]
+            if stepped and not self.record.errors:
+                bad = _torch.nonfinite([p.detach() for p in stepped])
+                last = max(self.steps[p] for p in stepped) - 1
+                names = [self.names[p] for p in stepped]
+                self.record.mark_nonfinite(last, names, torch.stack([bad, torch.zeros_like(bad)]))
         for hook in self.hooks:
             with self._noting("the end of the watch"):
                 hook.remove()
@@ -153,6 +158,7 @@ class Tracker:
 
     # ---- what torch calls before and after a step of any optimizer
 
+    @torch.no_grad()
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with self._noting("new parameters"):
             self._meet_new(optimizer)
@@ -185,8 +191,6 @@ class Tracker:
         mine = self._mine(optimizer)
         if _has_closure(args, kwargs):  # the gradients came during the step
             self._measure_gradients(optimizer, step, mine)
-        with self._noting("the first NaN"):
-            self._mark_nonfinite(step)
         with self._noting("a step"):
             self._record(step)
         self._forget_splits(mine)
@@ -261,11 +265,9 @@ class Tracker:
 
     def _measure_gradients(self, optimizer: Optimizer, step: _Step, mine: list[Tensor]) -> None:
         """Measure the gradients of a step, in the units in which the optimizer uses them."""
-        with self._noting("the first NaN"):
-            step.largest = _torch.largest({p: p.grad for p in mine if p.grad is not None})
-            skips = getattr(optimizer, "found_inf", None)  # a fused optimizer under GradScaler decides by itself
-            if isinstance(skips, Tensor):
-                step.largest = {p: size.where(skips.to(size) == 0, 0.0) for p, size in step.largest.items()}
+        if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
+            with self._noting("the first NaN"):
+                self._look_for_nan(step.number, [p for p in mine if p.grad is not None])
         if not self.record.is_due(step.number):
             return
         scale = getattr(optimizer, "grad_scale", None)  # by which such an optimizer divides
@@ -286,14 +288,17 @@ class Tracker:
             hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
             self.record.hidden = list(dict.fromkeys([*self.record.hidden, *hidden]))
 
-    def _mark_nonfinite(self, step: _Step) -> None:
-        """Note which weights and gradients of a step hold a NaN or an infinity, without waiting for a number."""
-        if not step.largest:
+    def _look_for_nan(self, number: int, with_gradient: list[Tensor]) -> None:
+        """Look at the gradients of a step that begins, and at what the step before has made of the weights."""
+        gradients = [_torch.dense(p.grad) if p.grad.is_sparse else p.grad for p in with_gradient if p.grad is not None]
+        on_cpu = all(gradient.is_cpu for gradient in gradients)  # where nobody waits for a number
+        if not gradients or (on_cpu and _torch.all_finite(gradients)):
             return
-        weights = _torch.largest({p: p for p in step.largest})
-        pairs = [torch.stack([weights[p].float(), step.largest[p].float()]) for p in weights]
-        sizes = torch.stack([pair.to(pairs[0].device) for pair in pairs], 1)
-        self.record.mark_nonfinite(step.number, [self.names[p] for p in weights], ~sizes.isfinite())
+        names = [self.names[p] for p in with_gradient]
+        of_weights, of_gradients = _torch.nonfinite(with_gradient), _torch.nonfinite(gradients)
+        none = torch.zeros_like(of_weights)
+        self.record.mark_nonfinite(max(0, number - 1), names, torch.stack([of_weights, none]))
+        self.record.mark_nonfinite(number, names, torch.stack([none, of_gradients]))
 
     def _record(self, step: _Step) -> None:
         """Add a step to the record, if it is due; what fails is left out."""

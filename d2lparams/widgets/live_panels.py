@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import plots
 from .._torch import weight_names
 from ..plots.board import Curves
-from ..plots.records import spread
+from ..plots.layers import spread
 from ..record import Record
 from .base import name_source, use_log_scale
 from .canvas import Canvas

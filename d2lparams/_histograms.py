@@ -20,7 +20,7 @@ def histogram(values: Tensor) -> Histogram:
     >>> counts.nonzero().flatten().tolist(), scale.item()
     ([0, 48], 2.0)
     """
-    values = _torch.dense(values)
+    values = _torch.whole(_torch.dense(values))
     scale = torch.zeros((), device=values.device)
     counts = torch.zeros(HISTOGRAM_BINS + 1, dtype=torch.long, device=values.device)
     if not values.numel():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from . import _torch
+from . import _processes, _torch
 from ._gram import gram_and_error
 
 
@@ -17,20 +17,27 @@ class Split:
 
     An error ends no backward pass: then this split has no entry.
 
+    Where several processes train one net, `.grad` becomes their average when a backward pass ends. The uses are of this
+    process's own batch then, and held against what its own pass has put into `.grad`; or all processes ask for an
+    entry together, and get that of their average.
+
     Args:
         p: the parameter.
         failed: called with the first error.
+        own: whether other processes will have their part in `.grad`, and are not asked.
     """
 
-    def __init__(self, p: Tensor, failed: Callable[[Exception], object]) -> None:
-        self.p, self.failed = p, failed
+    def __init__(self, p: Tensor, failed: Callable[[Exception], object], own: bool = False) -> None:
+        self.p, self.failed, self.own = p, failed, own
         self.gradients: dict[str, Tensor | None] = {}
         self.hook: RemovableHandle | None = None
         self.base: Tensor | None = None  # .grad before the first pass, if it was not zeroed
+        self.before: Tensor | None = None  # .grad before this pass, with parts of other processes
         self.grad: Tensor | None = None  # .grad, as the last pass left it
         self.version = 0  # of that
         self.size: Tensor | None = None  # its norm
         self.passes: dict[int, dict[str, Tensor]] = {}  # a pass under way, by its number -> {place: what arrived}
+        self.error: Tensor | None = None  # of this process's own uses, the largest of all passes
         self.broken = False
 
     def used(self, place: str, view: Tensor) -> None:
@@ -51,7 +58,9 @@ class Split:
             self.hook.remove()
         self.hook = self.grad = None
 
-    def entry(self, gradient: Tensor, unscale: Tensor | float = 1.0) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
+    def entry(
+        self, gradient: Tensor, unscale: Tensor | float = 1.0, together: bool = False
+    ) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
         """Return what was gathered, in the units of the gradient that the optimizer got.
 
         What comes between a backward pass and a step, such as clipping, multiplies the whole gradient by one factor,
@@ -60,6 +69,7 @@ class Split:
         Args:
             gradient: the parameter's, when the step began.
             unscale: by what the optimizer itself multiplies it.
+            together: whether all processes ask now, for the average of their uses.
 
         Returns:
             (places, their Gram matrix, relative error of their sum), or None if fewer than two were used.
@@ -70,7 +80,15 @@ class Split:
         # torch's GradScaler changes a gradient without counting its version up, so the norms have to tell
         ratio = _torch.norm(_torch.dense(gradient)) / self.size
         factor = torch.where(self.size > 0, ratio, 1.0)
-        gram, error = gram_and_error(list(found.values()), _torch.dense(gradient), factor, self.base)
+        parts, base = list(found.values()), self.base
+        if together:
+            if not _processes.same_everywhere("".join(found), gradient.device):
+                return None
+            parts = _processes.averages(parts)
+            base = base if base is None else _processes.averages([base])[0]
+        gram, error = gram_and_error(parts, _torch.dense(gradient), factor, base)
+        if self.own and self.error is not None:
+            error = self.error
         return tuple(found), gram * unscale**2, error
 
     def _carefully(self, function: Callable[..., object], *args: Any) -> None:
@@ -102,11 +120,17 @@ class Split:
         number = _torch.backward_pass()
         if number not in self.passes:  # a penalty's pass, in which no use has a part
             self._begin(number)
-        for place, gradient in self.passes[number].items():
+        arrived = self.passes[number]
+        if self.own and arrived:
+            _, error = gram_and_error([*arrived.values()], _torch.dense(p.grad), 1.0, self.before)
+            self.error = error if self.error is None else torch.maximum(self.error, error)
+        for place, gradient in arrived.items():
             self.gradients[place] = _sum(self.gradients[place], gradient)
         self.passes[number] = {}
 
     def _begin(self, number: int) -> None:
+        if self.own:
+            self.before = None if self.p.grad is None else _torch.dense(self.p.grad).clone()
         self.passes[number] = {}
         _torch.when_backward_ends(partial(self._carefully, self._pass_ended, number))
 

@@ -63,10 +63,29 @@ def real(tensor: Tensor) -> Tensor:
 
 
 def norm(tensor: Tensor) -> Tensor:
-    """Return ‖tensor‖ over all entries, shape (); at least in float32."""
+    """Return ‖tensor‖ over all entries, shape (), at least in float32; all processes ask together for a DTensor's."""
     low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
     found: Tensor = torch.linalg.vector_norm(tensor, dtype=torch.float32 if low else None)
+    return whole(found)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Return a DTensor's whole value, which all processes have to ask for together; any other tensor as it is."""
+    full: Any = getattr(tensor, "full_tensor", None)
+    found: Tensor = tensor if full is None else full()
     return found
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return the part of a DTensor that this process holds; any other tensor as it is."""
+    own: Any = getattr(tensor, "to_local", None)
+    found: Tensor = tensor if own is None else own()
+    return found
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether a tensor is a DTensor, of which each process may hold a part only."""
+    return hasattr(tensor, "full_tensor")
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
@@ -74,13 +93,14 @@ def all_finite(tensors: Sequence[Tensor]) -> bool:
     together = _look_up(torch, "_foreach_norm")
     if together is None:
         _missing("_foreach_norm", "looking for NaN at each step takes longer")
-    found = [norm(tensor) for tensor in tensors] if together is None else together(tensors)
+    parts = [local(tensor) for tensor in tensors]
+    found = [norm(part) for part in parts] if together is None else together(parts)
     return math.isfinite(torch.stack(found).sum())
 
 
 def nonfinite(tensors: Sequence[Tensor]) -> Tensor:
     """Return of each tensor whether an entry is NaN or infinite, on the device of the first, without waiting for it."""
-    return torch.stack([(~tensor.isfinite()).any().to(tensors[0].device) for tensor in tensors])
+    return torch.stack([(~local(tensor).isfinite()).any().to(tensors[0].device) for tensor in tensors])
 
 
 def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

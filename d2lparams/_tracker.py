@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 from torch.utils.hooks import RemovableHandle
 
-from . import _torch
+from . import _processes, _torch
 from ._histograms import Histogram, histogram
 from ._splits import Split
 from .record import Record
@@ -55,6 +55,7 @@ class Tracker:
         start: {name: its value at the start}, where that was before this watch.
         lean: keep no copy of all parameters at once.
         each_row: called with each recorded step.
+        all_ranks: whether every process of several tracks the net, and they may talk to each other.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Tracker:
         start: Mapping[str, Tensor],
         lean: bool,
         each_row: Callable[[dict[str, float]], object] | None,
+        all_ranks: bool,
     ) -> None:
         self.net, self.record, self.names, self.each_row = net, record, dict(names), each_row
         self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
@@ -81,6 +83,8 @@ class Tracker:
         self.warned: set[str] = set()
         self.stepped = False  # whether any optimizer has taken a step
         self.wants = wants
+        self.all_ranks = all_ranks
+        self.own = _processes.several() and not all_ranks
 
     # ---- start and stop
 
@@ -107,10 +111,13 @@ class Tracker:
             self._not_split(f"torch {torch.__version__} has no {name}")
             self._warn(self.record.note)
         else:
-            self._not_split(
-                "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func and "
-                "torch.compile"
-            )
+            if any(_torch.is_sharded(p) for p in self.names):
+                self._not_split("a sharded net computes with other tensors than its parameters")
+            else:
+                self._not_split(
+                    "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func and "
+                    "torch.compile"
+                )
             self.uses = Uses(self.net, self._used, self._cannot_follow, MOST_PLACES, [*self.names])
             self.uses.start()
 
@@ -194,7 +201,7 @@ class Tracker:
         with self._noting("a step"):
             self._record(step)
         self._forget_splits(mine)
-        new = any(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
+        new = all(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
         self.steps |= dict.fromkeys(mine, step.number + 1)
         self.stepped = True
         if new:
@@ -278,7 +285,7 @@ class Tracker:
             with self._noting(f"the norms of {name!r}"):
                 step.gradients[p] = _torch.norm(_torch.dense(p.grad)) * unscale
             with self._noting(f"the gradient of {name!r} by use"):
-                if p in self.splits and (entry := self.splits[p].entry(p.grad, unscale)):
+                if p in self.splits and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks)):
                     step.uses[p] = entry
             if self.record.is_due(step.number, "histogram"):
                 with self._noting(f"the gradient histogram of {name!r}"):
@@ -350,7 +357,8 @@ class Tracker:
     def _used(self, p: Tensor, place: str, view: Tensor) -> None:
         self.record.note = ""
         if p not in self.splits:
-            self.splits[p] = Split(p, partial(self._note, f"the gradient of {self.names[p]!r} by use"))
+            failed = partial(self._note, f"the gradient of {self.names[p]!r} by use")
+            self.splits[p] = Split(p, failed, own=self.own)
         self.splits[p].used(place, view)
 
     def _cannot_follow(self, error: Exception) -> None:

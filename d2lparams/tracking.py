@@ -9,7 +9,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from . import _torch
+from . import _processes, _torch
 from ._tracker import Tracker
 from .access import matches, select
 from .record import Record
@@ -27,6 +27,7 @@ def track(
     lean: bool = False,
     record: Record | None = None,
     start: Mapping[str, Tensor] | None = None,
+    all_ranks: bool = False,
 ) -> Generator[Record, None, None]:
     """Record weights, gradients and updates of `net` while any loop in the `with` block trains it.
 
@@ -62,13 +63,18 @@ def track(
         record: one to go on with, of the same net; its intervals stay.
         start: {name: value} from which distances are measured, such as the first checkpoint's `state_dict()`; by
             default the values when the block begins.
+        all_ranks: for a net that several processes train: every process tracks it, and they talk to each other at
+            recorded steps. Then all of them record the numbers of the whole net: of sharded parameters (fully_shard,
+            tensor parallel), and the uses' share in the averaged gradient (DistributedDataParallel). Without it, uses
+            are those of this process's own batch.
 
     Yields:
         Record: what was seen so far, which can be read at any time, by another thread too.
 
     Raises:
         ValueError: If `net` has no parameters, or a lazy layer that has not seen its first batch, if an interval is no
-            number of steps, if `parameters` matches nothing, or if `record` is of another net.
+            number of steps, if `parameters` matches nothing, if `record` is of another net, or if a net is sharded and
+            `all_ranks` is not given.
 
     Source: torch's global module and optimizer hooks; the update:data ratio is Karpathy's. Met in notebook 5.
 
@@ -90,6 +96,7 @@ def track(
     if not names:
         raise ValueError(f"this {type(net).__name__} has no parameters, so there is nothing to track")
     _torch.check_not_lazy(its_names[0] for p, its_names in names.items() if is_lazy(p))
+    _processes.check(net, all_ranks)
     if parameters is not None:
         chosen = set(select(net, parameters).values())
         names = {p: its_names for p, its_names in names.items() if p in chosen}
@@ -101,7 +108,7 @@ def track(
     elif unknown := [name for name in first.values() if name not in record.names]:
         raise ValueError(f"the record to go on with is of another net, it has no {', '.join(unknown)}")
     wants = partial(_wants, parameters)
-    tracker = Tracker(net, record, first, wants, start or {}, lean, each_row)
+    tracker = Tracker(net, record, first, wants, start or {}, lean, each_row, all_ranks)
     try:
         tracker.start()
         yield record

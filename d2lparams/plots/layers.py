@@ -60,6 +60,24 @@ def short(name: str, most: int) -> str:
     return cut if len(cut) <= most else f"…{cut[1 - most :]}"
 
 
+def short_label(record: Record, name: str) -> str:
+    """Return how a legend names a parameter: a shared one with its places, of many the first and the last.
+
+    Args:
+        record: what `track` yielded.
+        name: the parameter's first name.
+
+    Returns:
+        Its names.
+
+    Example:
+        >>> short_label(Record(["0.weight"], {"0.weight": [f"{i}.weight" for i in range(9)]}, 20, 200), "0.weight")
+        '0.weight = … = 8.weight'
+    """
+    places = record.aliases.get(name, [])
+    return f"{places[0]} = … = {places[-1]}" if len(places) > 3 else record.label(name)
+
+
 def recorded(record: Record, names: Sequence[str]) -> np.ndarray:
     """Return at which steps each parameter has a row, so that a NaN there is a real one.
 

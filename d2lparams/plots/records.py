@@ -74,7 +74,7 @@ def _lines(record: Record, tables: list[pd.DataFrame]) -> Figure:
     """Draw a few parameters, a line for each."""
     figure, axes = panels(3)
     for name, i in layers.line_numbers(record, list(tables[0].columns)).items():
-        label = _label(record, name)
+        label = layers.short_label(record, name) + (" (shared)" if name in record.aliases else "")
         axes[0].plot(tables[0][name], color=color(i), linestyle=line_style(i), label=label)
         _plot_smooth(axes[1], tables[1][name], label, i)
         _plot_smooth(axes[2], tables[2][name], label, i)
@@ -253,13 +253,6 @@ def histograms(record: Record, name: str, rows: int = 12) -> Figure:
 
 
 # ---- what the panels show
-
-
-def _label(record: Record, name: str) -> str:
-    """Return how a legend names a parameter: a shared one with its places, of many the first and the last."""
-    places = record.aliases.get(name, [])
-    label = f"{places[0]} = … = {places[-1]}" if len(places) > 3 else record.label(name)
-    return label + (" (shared)" if places else "")
 
 
 def _color_bar(mesh: QuadMesh, axis: Axes, label: str) -> None:

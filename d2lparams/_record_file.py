@@ -69,10 +69,13 @@ def _put_histograms(tensors: dict[str, Tensor], blocks: Sequence[Histograms]) ->
     every = torch.zeros(len(steps), len(keys), HISTOGRAM_BINS, dtype=fits)
     scales, recorded = torch.zeros(len(steps), len(keys)), torch.zeros(len(steps), len(keys), dtype=torch.bool)
     for step, own, counts, scale in blocks:
-        which = torch.tensor([column[key] for key in own])
-        every[row[step], which] = counts.to("cpu", fits)
-        scales[row[step], which] = scale.to("cpu", torch.float32)
-        recorded[row[step], which] = True
+        at = row[step]
+        if own == tuple(keys):
+            every[at], scales[at], recorded[at] = counts, scale, True
+        else:
+            which = torch.tensor([column[key] for key in own])
+            every[at, which], scales[at, which] = counts.to("cpu", fits), scale.to("cpu", torch.float32)
+            recorded[at, which] = True
     tensors |= {"histogram.step": torch.tensor(steps, dtype=torch.long), "histogram.recorded": recorded}
     tensors |= {"histogram.counts": every, "histogram.scale": scales}
     return keys

@@ -39,10 +39,12 @@ def write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, 
     text += b" " * (-len(text) % 8)
     file.write(len(text).to_bytes(8, "little") + text)
     for name in ordered:
-        if tensors[name].numel():
-            content = bytearray(tensors[name].numel() * tensors[name].element_size())
-            torch.frombuffer(content, dtype=tensors[name].dtype).copy_(tensors[name].reshape(-1))
-            file.write(_swapped(content, tensors[name].element_size()))
+        flat, size = tensors[name].reshape(-1), tensors[name].element_size()
+        for part in flat.split(2**20):  # so that no second copy of all is made
+            if len(part):
+                content = bytearray(len(part) * size)
+                torch.frombuffer(content, dtype=part.dtype).copy_(part)
+                file.write(_swapped(content, size))
 
 
 def read(content: bytearray) -> tuple[dict[str, Tensor], dict[str, str]]:

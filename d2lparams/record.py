@@ -34,8 +34,8 @@ class Record(Filling):
 
     The arguments are attributes too, `every` and `histogram_every` as they stand now. So are `total_steps`, how many
     steps the optimizers took; `source`, what the net was trained on; `note`, why no gradient was split by use, if it
-    could not be; `hidden`, names of parameters with uses that could not be seen; `lean`, whether each row holds only
-    some of the parameters; and `errors`, {what could not be recorded: the step and the first error}. `track` fills a
+    could not be; `whose` batch uses are of, if several processes train; `hidden`, names of parameters with uses that
+    could not be seen; `lean`, whether each row holds only some of the parameters; and `errors`, {what could not be recorded: the step and the first error}. `track` fills a
     record by `count_step`, `mark_nonfinite` and the methods `add_...`; all others read it, at any time, also while
     another thread trains. Readers take every name of a tied parameter.
 
@@ -60,7 +60,7 @@ class Record(Filling):
             plural(len(self._histograms), "histogram"),
         ]
         if self.shared or self.errors:
-            parts.append(f"gradient by use of {', '.join(self.shared) or 'nothing'}")
+            parts.append(f"gradient by use{self.whose} of {', '.join(self.shared) or 'nothing'}")
         if self.hidden:
             parts.append(f"some uses could not be seen, of {', '.join(self.hidden)}")
         if len(parts) == 2:
@@ -272,7 +272,8 @@ class Record(Filling):
             raise KeyError(
                 f"no gradient by use of {asked!r}: {self._reason(name)}; split by use: {self.shared or 'nothing'}"
             )
-        return pd.concat(tables).sort_index()
+        table = pd.concat(tables).sort_index(kind="stable")
+        return table[~table.index.duplicated(keep="last")]  # of a step within a step
 
     def histograms(self, name: str, kind: str = "weight") -> tuple[Array, Array, Array]:
         """Return the histograms of a parameter's values or gradients over time, as numpy arrays.
@@ -302,7 +303,7 @@ class Record(Filling):
                 i = keys.index((name, kind))
                 found[step] = counts[i : i + 1], scales[i : i + 1]
         if not found:
-            reason = self._errors_about(name) or "it had no gradient at a step that is due, or none are recorded"
+            reason = self._errors_about(name) or f"steps with histograms: {len(self._histograms) or 'none'}"
             raise KeyError(f"no {kind} histogram of {asked!r}: {reason}")
         counts, scales = (on_cpu(parts, 0) for parts in zip(*found.values(), strict=True))
         edges = torch.linspace(-1, 1, HISTOGRAM_BINS + 1) * scales[:, None]

@@ -26,7 +26,7 @@ class Filling:
     ) -> None:
         self.names, self.aliases = list(names), dict(aliases)
         self.every, self.histogram_every = every, histogram_every
-        self.total_steps, self.source, self.note, self.lean = 0, "", "", False
+        self.total_steps, self.source, self.note, self.whose, self.lean = 0, "", "", "", False
         self.errors: dict[str, str] = {}
         self.hidden: list[str] = []
         self._rows: list[Row] = []

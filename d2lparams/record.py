@@ -34,10 +34,10 @@ class Record(Filling):
 
     The arguments are attributes too, `every` and `histogram_every` as they stand now. So are `total_steps`, how many
     steps the optimizers took; `source`, what the net was trained on; `note`, why no gradient was split by use, if it
-    could not be; `whose` batch uses are of, if several processes train; `hidden`, names of parameters with uses that
-    could not be seen; `lean`, whether each row holds only some of the parameters; and `errors`, {what could not be recorded: the step and the first error}. `track` fills a
-    record by `count_step`, `mark_nonfinite` and the methods `add_...`; all others read it, at any time, also while
-    another thread trains. Readers take every name of a tied parameter.
+    could not be; `whose` batch uses are of, if several processes train; `hidden`, parameters with uses that could not
+    be seen; `lean`, whether each row holds only some parameters; and `errors`, {what could not be recorded: the step and
+    the first error}. `track` fills a record by `count_step`, `mark_nonfinite` and the methods `add_...`; all others read
+    it, at any time, also while another thread trains. Readers take every name of a tied parameter.
 
     Args:
         names: each parameter once, by its first name.

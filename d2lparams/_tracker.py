@@ -85,6 +85,7 @@ class Tracker:
         self.wants = wants
         self.all_ranks = all_ranks
         self.own = _processes.several() and not all_ranks
+        record.whose, record.lean = " (of this process's own batch)" if self.own else "", lean
 
     # ---- start and stop
 

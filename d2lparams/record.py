@@ -35,9 +35,9 @@ class Record(Filling):
     The arguments are attributes too, `every` and `histogram_every` as they stand now. So are `total_steps`, how many
     steps the optimizers took; `source`, what the net was trained on; `note`, why no gradient was split by use, if it
     could not be; `whose` batch uses are of, if several processes train; `hidden`, parameters with uses that could not
-    be seen; `lean`, whether each row holds only some parameters; and `errors`, {what could not be recorded: the step and
-    the first error}. `track` fills a record by `count_step`, `mark_nonfinite` and the methods `add_...`; all others read
-    it, at any time, also while another thread trains. Readers take every name of a tied parameter.
+    be seen; `lean`, whether a row holds only some parameters; and `errors`, {what is missing: the step and the first
+    error}. `track` fills a record by `count_step`, `mark_nonfinite` and the methods `add_...`. All others read it, at
+    any time, also while another thread trains, by any name of a tied parameter.
 
     Args:
         names: each parameter once, by its first name.
@@ -272,8 +272,8 @@ class Record(Filling):
             raise KeyError(
                 f"no gradient by use of {asked!r}: {self._reason(name)}; split by use: {self.shared or 'nothing'}"
             )
-        table = pd.concat(tables).sort_index(kind="stable")
-        return table[~table.index.duplicated(keep="last")]  # of a step within a step
+        found = pd.concat(tables).sort_index(kind="stable")
+        return found[~found.index.duplicated(keep="last")]  # of a step within a step
 
     def histograms(self, name: str, kind: str = "weight") -> tuple[Array, Array, Array]:
         """Return the histograms of a parameter's values or gradients over time, as numpy arrays.

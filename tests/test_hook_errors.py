@@ -24,7 +24,8 @@ from d2lparams import (
 
 MODULES = _gram, _histograms, _paths, _splits, _torch, _tracker, record, uses
 # Before the loop begins an error may be raised, and something has to catch it, tell it, and take the hooks away.
-BEFORE = {"track", "parameter_names", "names_by_tensor", "check_not_lazy", "Record.__init__", "Tracker.__init__"}
+BEFORE = {"track", "parameter_names", "names_by_tensor", "check_not_lazy", "Filling.__init__", "Tracker.__init__"}
+BEFORE |= {"check", "is_sharded", "several"}
 CATCH = {"Uses._carefully", "Uses.__torch_function__", "Split._carefully", "Tracker._noting", "Tracker.start"}
 TELL = {"Tracker._note", "Tracker._warn", "Record.add_error"}
 STEP = {f"Tracker.{name}" for name in ("_before_step", "_after_step", "_mine", "_forget_splits")}

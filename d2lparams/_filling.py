@@ -1,5 +1,6 @@
 """How `track` fills a record, and how a record stays small. How it is read stands in `record`."""
 
+import difflib
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -159,6 +160,31 @@ class Filling:
         """
         if name not in self.names:
             self.names.append(name)
+
+    def first_name(self, name: str) -> str:
+        """Return the first name of a parameter, by which it is recorded.
+
+        Args:
+            name: any of its names.
+
+        Returns:
+            The one in `names`.
+
+        Raises:
+            KeyError: If there is no such parameter; it tells the nearest names.
+
+        Example:
+            >>> from d2lparams import Record
+            >>> Record(["0.weight"], {"0.weight": ["0.weight", "2.weight"]}, 20, 200).first_name("2.weight")
+            '0.weight'
+        """
+        first = {name: name for name in self.names}
+        first |= {other: own for own, others in self.aliases.items() for other in others}
+        if name not in first:
+            near = difflib.get_close_matches(str(name), first, 3, 0.5) or list(first)[:3]
+            more = f" of {len(first)}" if len(first) > len(near) else ""
+            raise KeyError(f"no parameter {name!r} in this record; the nearest names{more}: {', '.join(near)}")
+        return first[name]
 
     def mark_nonfinite(self, step: int, names: Sequence[str], bad: Tensor) -> None:
         """Note which weights and gradients hold a NaN or an infinity at a step, due or not; nothing waits for a GPU.

@@ -1,6 +1,5 @@
 """What `track` saw, and how it is read. Nothing else knows what a record looks like inside."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +24,7 @@ QUANTITIES = {
 Each is a norm over all entries of the parameter, after the update that the step made.
 """
 
-Table = Any  # a pandas DataFrame: pandas is loaded when one is asked for
-Array = Any  # a numpy array
+Table = Array = Any  # a pandas DataFrame, a numpy array: both are loaded when one is asked for
 
 
 class Record(Filling):
@@ -209,30 +207,6 @@ class Record(Filling):
         if self.hidden:
             return f"uses of {', '.join(self.hidden)} could not be seen"
         return self.note or "no parameter was seen to be used twice"
-
-    def first_name(self, name: str) -> str:
-        """Return the first name of a parameter, by which it is recorded.
-
-        Args:
-            name: any of its names.
-
-        Returns:
-            The one in `names`.
-
-        Raises:
-            KeyError: If there is no such parameter; it tells the nearest names.
-
-        Example:
-            >>> Record(["0.weight"], {"0.weight": ["0.weight", "2.weight"]}, 20, 200).first_name("2.weight")
-            '0.weight'
-        """
-        first = {name: name for name in self.names}
-        first |= {other: own for own, others in self.aliases.items() for other in others}
-        if name not in first:
-            near = difflib.get_close_matches(str(name), first, 3, 0.5) or list(first)[:3]
-            more = f" of {len(first)}" if len(first) > len(near) else ""
-            raise KeyError(f"no parameter {name!r} in this record; the nearest names{more}: {', '.join(near)}")
-        return first[name]
 
     def uses(self, name: str) -> Table:
         """Return a pandas table of the gradient of each use of a parameter: a row per recorded step.

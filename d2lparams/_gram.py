@@ -8,17 +8,27 @@ from torch import Tensor
 from . import _torch
 
 
-def gram_and_error(gradients: Sequence[Tensor], total: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the Gram matrix of the uses' gradients, and ‖Σ gradients − total‖ / ‖total‖.
+def gram_and_error(
+    gradients: Sequence[Tensor], total: Tensor, factor: Tensor | float = 1.0, base: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the Gram matrix of factor · gradients, and ‖factor · (base + Σ gradients) − total‖ / ‖total‖.
+
+    It works on a slice at a time, and makes no copy of a gradient.
 
     >>> gram, error = gram_and_error([torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])], torch.tensor([3.0, 4.0]))
     >>> gram.tolist(), error.item()
     ([[9.0, 0.0], [0.0, 16.0]], 0.0)
     """
-    flat = torch.stack([_torch.real(gradient).flatten() for gradient in gradients])
-    flat = flat if flat.dtype == torch.float64 else flat.float()
-    difference = flat.sum(0) - _torch.real(total).flatten().to(flat.dtype)
-    return (flat @ flat.T).float(), (_torch.norm(difference) / _torch.norm(total)).float()
+    gram, missing, size = (torch.zeros((), device=total.device) for _ in range(3))
+    others = [total] if base is None else [total, base]
+    for parts in _torch.slices([*gradients, *others]):
+        flat, whole = torch.stack(parts[: len(gradients)]), parts[len(gradients)]
+        flat = (flat if flat.dtype == torch.float64 else flat.float()) * factor
+        gram = gram + flat @ flat.T
+        found = flat.sum(0) if base is None else flat.sum(0) + factor * parts[-1].to(flat.dtype)
+        missing = torch.hypot(missing, _torch.norm(found - whole.to(flat.dtype)))
+        size = torch.hypot(size, _torch.norm(whole))
+    return gram.float(), (missing / size).float()
 
 
 def columns(places: Sequence[str], gram: Tensor, error: Tensor) -> dict[tuple[str, str], Tensor]:

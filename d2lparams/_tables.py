@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 MOST_LINES = 40  # that a table shows unless it is told otherwise
 Line = tuple[str, ...] | str  # the cells, or a sentence that stands in place of lines that were left out
@@ -108,3 +108,15 @@ def mean_and_std(mean: float | None, std: float | None) -> tuple[str, str]:
         return three_digits(mean), three_digits(std)
     decimals = max(0, 2 - math.floor(math.log10(std)))
     return f"{round(mean, decimals) + 0.0:.{decimals}f}", f"{std:.{decimals}f}"
+
+
+def import_pandas() -> Any:
+    """Return pandas, which a record's tables need and recording does not."""
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"a record's tables need {error.name}, which is not installed: pip install 'd2lparams[plots]'",
+            name=error.name,
+        ) from error
+    return pandas

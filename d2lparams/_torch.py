@@ -4,9 +4,10 @@ A private name may be gone in the next torch. Each is looked up here, and where 
 feature goes without it; everything else works.
 """
 
+import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 # ---- what all rooms need
+
+_SLICE = 2**18  # numbers of a tensor that are worked on at once: 1 MiB of float32
 
 
 def names_by_tensor(named: Iterable[tuple[str, Tensor]]) -> dict[Tensor, list[str]]:
@@ -60,10 +63,55 @@ def real(tensor: Tensor) -> Tensor:
 
 
 def norm(tensor: Tensor) -> Tensor:
-    """Return ‖tensor‖ over all entries, shape (); at least in float32."""
+    """Return ‖tensor‖ over all entries, shape (), at least in float32; all processes ask together for a DTensor's."""
     low = tensor.dtype in (torch.float16, torch.bfloat16)  # whose own norm overflows or rounds to 3 digits
     found: Tensor = torch.linalg.vector_norm(tensor, dtype=torch.float32 if low else None)
+    return whole(found)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Return a DTensor's whole value, which all processes have to ask for together; any other tensor as it is."""
+    full: Any = getattr(tensor, "full_tensor", None)
+    found: Tensor = tensor if full is None else full()
     return found
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return the part of a DTensor that this process holds; any other tensor as it is."""
+    own: Any = getattr(tensor, "to_local", None)
+    found: Tensor = tensor if own is None else own()
+    return found
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether a tensor is a DTensor, of which each process may hold a part only."""
+    return hasattr(tensor, "full_tensor")
+
+
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Whether all entries are finite; False may be an overflow of their norm. Only on the CPU nobody waits for it."""
+    together = _look_up(torch, "_foreach_norm")
+    if together is None:
+        _missing("_foreach_norm", "looking for NaN at each step takes longer")
+    parts = [local(tensor) for tensor in tensors]
+    found = [norm(part) for part in parts] if together is None else together(parts)
+    return math.isfinite(torch.stack(found).sum())
+
+
+def nonfinite(tensors: Sequence[Tensor]) -> Tensor:
+    """Return of each tensor whether an entry is NaN or infinite, on the device of the first, without waiting for it."""
+    return torch.stack([(~local(tensor).isfinite()).any().to(tensors[0].device) for tensor in tensors])
+
+
+def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield tensors of one shape a slice at a time, flat and real; a slice is a copy only where memory has gaps."""
+    parts = [real(tensor) for tensor in tensors]
+    if all(part.is_contiguous() for part in parts):
+        parts = [part.view(-1) for part in parts]
+    length = len(parts[0])
+    step = max(1, _SLICE * length // max(1, parts[0].numel()))
+    for start in range(0, max(1, length), step):
+        yield [part[start : start + step].reshape(-1) for part in parts]
 
 
 def moments(tensor: Tensor) -> tuple[float | None, float | None]:

@@ -59,6 +59,15 @@ def count_parameters(net: nn.Module, trainable: bool = False) -> int:
     return sum(p.numel() for p in net.parameters() if p.requires_grad or not trainable)
 
 
+def matches(pattern: str | re.Pattern[str]) -> Callable[[str], object]:
+    """Return a function that says of a name whether it matches a pattern, as `select` takes it."""
+    if isinstance(pattern, re.Pattern):
+        return pattern.search
+    if isinstance(pattern, str):
+        return partial(fnmatchcase, pat=pattern)
+    raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
+
+
 def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Parameter]:
     """Return the parameters of `net` whose name matches `pattern`, in the net's own order.
 
@@ -86,18 +95,12 @@ def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Param
         >>> list(select(net, re.compile(r"^2")))
         ['2.weight', '2.bias']
     """
-    matches: Callable[[str], object]
-    if isinstance(pattern, re.Pattern):
-        matches = pattern.search
-    elif isinstance(pattern, str):
-        matches = partial(fnmatchcase, pat=pattern)
-    else:
-        raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
+    fits = matches(pattern)
     found: dict[str, nn.Parameter] = {}
     seen, names = set(), []
     for name, p in net.named_parameters(remove_duplicate=False):
         names.append(name)
-        if p not in seen and matches(name):
+        if p not in seen and fits(name):
             found[name] = p
             seen.add(p)
     if not found:

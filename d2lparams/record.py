@@ -1,17 +1,17 @@
-"""What `track` saw: how it is kept, read, and written to a file. Nothing else knows what a record looks like inside."""
+"""What `track` saw, and how it is read. Nothing else knows what a record looks like inside."""
 
-import math
 import os
-import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ._files import write_whole
+from . import _record_file
+from ._filling import NEVER, Filling
 from ._gram import columns
-from ._histograms import HISTOGRAM_BINS, Histogram
+from ._histograms import HISTOGRAM_BINS
+from ._record_numbers import Numbers, numbers, of_whole_net, on_cpu, rows_of_latest
+from ._tables import import_pandas, plural
 
 QUANTITIES = {
     "weight_norm": "‖w‖",
@@ -24,19 +24,18 @@ QUANTITIES = {
 Each is a norm over all entries of the parameter, after the update that the step made.
 """
 
-MOST_ROWS, MOST_HISTOGRAMS = 1024, 128  # beyond these, every other one is dropped and the interval doubles
-
-Table = Any  # a pandas DataFrame: pandas is loaded when one is asked for
-Array = Any  # a numpy array
+Table = Array = Any  # a pandas DataFrame, a numpy array: both are loaded when one is asked for
 
 
-class Record:
+class Record(Filling):
     """What `track` saw. Numbers stay on the net's device until they are read; every reader returns CPU data.
 
     The arguments are attributes too, `every` and `histogram_every` as they stand now. So are `total_steps`, how many
     steps the optimizers took; `source`, what the net was trained on; `note`, why no gradient was split by use, if it
-    could not be; and `errors`, {what could not be recorded: the step and the first error}. `track` fills a record by
-    `count_step` and the methods `add_...`; all others read it.
+    could not be; `whose` batch uses are of, if several processes train; `hidden`, parameters with uses that could not
+    be seen; `lean`, whether a row holds only some parameters; and `errors`, {what is missing: the step and the first
+    error}. `track` fills a record by `count_step`, `mark_nonfinite` and the methods `add_...`. All others read it, at
+    any time, also while another thread trains, by any name of a tied parameter.
 
     Args:
         names: each parameter once, by its first name.
@@ -52,134 +51,22 @@ class Record:
         Record of 1 parameter: 0 rows of 0 steps, 20 apart; 0 histograms; no parameter was seen to be used twice
     """
 
-    def __init__(
-        self, names: Iterable[str], aliases: Mapping[str, list[str]], every: int, histogram_every: int
-    ) -> None:
-        self.names, self.aliases = list(names), dict(aliases)
-        self.every, self.histogram_every = every, histogram_every
-        self.total_steps, self.source, self.note = 0, "", ""
-        self.errors: dict[str, str] = {}
-        self._rows: list[tuple[int, list[int], Tensor]] = []  # step, which of `names`, quantities x parameters
-        self._histograms: list[tuple[int, dict[tuple[str, str], Histogram]]] = []  # step, {(name, kind): histogram}
-        # (name, places) -> [(step, Gram matrix of the uses' gradients, relative error of their sum)]
-        self._uses: dict[tuple[str, tuple[str, ...]], list[tuple[int, Tensor, Tensor]]] = {}
-
     def __repr__(self) -> str:
-        uses = self.note or "no parameter was seen to be used twice"
-        if self.shared or self.errors:
-            uses = f"gradient by use of {', '.join(self.shared) or 'nothing'}"
         parts = [
-            f"Record of {_count(len(self.names), 'parameter')}: {_count(len(self._rows), 'row')} of "
-            f"{_count(self.total_steps, 'step')}, {self.every} apart",
-            _count(len(self._histograms), "histogram"),
-            uses,
+            f"Record of {plural(len(self.names), 'parameter')}: {plural(len(self._rows), 'row')} of "
+            f"{plural(self.total_steps, 'step')}, {self.every} apart",
+            plural(len(self._histograms), "histogram"),
         ]
+        if self.shared or self.errors:
+            parts.append(f"gradient by use{self.whose} of {', '.join(self.shared) or 'nothing'}")
+        if self.hidden:
+            parts.append(f"some uses could not be seen, of {', '.join(self.hidden)}")
+        if len(parts) == 2:
+            parts.append(self.why_not_split)
         if self.errors:
             what, error = next(iter(self.errors.items()))
-            parts.append(f"{_count(len(self.errors), 'error')} while recording, see .errors: {what}, {error}")
+            parts.append(f"{plural(len(self.errors), 'error')} while recording, see .errors: {what}, {error}")
         return "; ".join(parts)
-
-    def is_due(self, step: int, what: str = "row") -> bool:
-        """Return whether something is wanted for this step, by the intervals as they stand now.
-
-        Args:
-            step: the number of an optimizer step, the first is 0.
-            what: "row" or "histogram".
-
-        Returns:
-            Whether `step` is a multiple of `every`, or of `histogram_every`.
-
-        Example:
-            >>> record = Record(["weight"], {}, every=20, histogram_every=200)
-            >>> record.is_due(40), record.is_due(40, "histogram")
-            (True, False)
-        """
-        every = self.histogram_every if what == "histogram" else self.every
-        return every > 0 and step % every == 0
-
-    def count_step(self) -> None:
-        """Count one step of an optimizer, recorded or not, in `total_steps`."""
-        self.total_steps += 1
-
-    def add_row(self, step: int, names: Sequence[str], norms: Tensor) -> None:
-        """Add what was measured at one step. Beyond 1,024 rows every other one is dropped and the interval doubles.
-
-        Args:
-            step: the number of the optimizer step; one that is not due is left out.
-            names: the parameters that have a gradient at this step.
-            norms: shape (4, parameters), on any device: a row for each of `QUANTITIES`, a column for each name.
-
-        Example:
-            >>> record = Record(["weight"], {}, every=1, histogram_every=0)
-            >>> record.add_row(0, ["weight"], torch.tensor([[2.0], [1.0], [0.1], [0.2]]))
-            >>> record
-            Record of 1 parameter: 1 row of 0 steps, 1 apart; 0 histograms; no parameter was seen to be used twice
-        """
-        if not self.is_due(step):
-            return
-        place = {name: i for i, name in enumerate(self.names)}
-        self._rows.append((step, [place[name] for name in names], norms))
-        if len(self._rows) > MOST_ROWS:
-            self.every *= 2
-            self._rows = [row for row in self._rows if self.is_due(row[0])]
-            kept = {key: [entry for entry in entries if self.is_due(entry[0])] for key, entries in self._uses.items()}
-            self._uses = {key: entries for key, entries in kept.items() if entries}
-
-    def add_histograms(self, step: int, histograms: Mapping[tuple[str, str], Histogram]) -> None:
-        """Add the histograms of one step. Beyond 128 every other step's are dropped and the interval doubles.
-
-        Args:
-            step: the number of the optimizer step; one that is not due is left out.
-            histograms: {(name, kind): (counts, scale)}, kind "weight" or "gradient", with counts of 64 equal bins over
-                ±scale, shape (64,), and the largest finite absolute value, shape ().
-
-        Example:
-            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
-            >>> record.add_histograms(0, {("weight", "weight"): (torch.ones(64), torch.tensor(0.5))})
-            >>> record
-            Record of 1 parameter: 0 rows of 0 steps, 1 apart; 1 histogram; no parameter was seen to be used twice
-        """
-        if not self.is_due(step, "histogram"):
-            return
-        self._histograms.append((step, dict(histograms)))
-        if len(self._histograms) > MOST_HISTOGRAMS:
-            self.histogram_every *= 2
-            self._histograms = [entry for entry in self._histograms if self.is_due(entry[0], "histogram")]
-
-    def add_uses(self, step: int, name: str, places: Sequence[str], gram: Tensor, error: Tensor) -> None:
-        """Add the gradients that the uses of one parameter had at one step, as their inner products.
-
-        Args:
-            step: the number of the optimizer step; one that is not due is left out.
-            name: the parameter.
-            places: the paths of the modules that used it.
-            gram: shape (places, places): the inner products of the uses' gradients.
-            error: shape (): ‖Σ uses − .grad‖ / ‖.grad‖.
-
-        Example:
-            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
-            >>> record.add_uses(0, "weight", ["0", "1"], torch.ones(2, 2), torch.zeros(()))
-            >>> record.shared
-            ['weight']
-        """
-        if self.is_due(step):
-            self._uses.setdefault((name, tuple(places)), []).append((step, gram, error))
-
-    def add_error(self, what: str, error: Exception) -> None:
-        """Note what could not be recorded; of several errors about the same thing the first is kept, as text.
-
-        Args:
-            what: what could not be recorded, such as "the norms of '0.weight'".
-            error: the exception.
-
-        Example:
-            >>> record = Record(["weight"], {}, every=1, histogram_every=1)
-            >>> record.add_error("the norms of 'weight'", RuntimeError("no such norm"))
-            >>> record.errors
-            {"the norms of 'weight'": 'step 0: RuntimeError: no such norm'}
-        """
-        said = traceback.format_exception_only(type(error), error)[-1].strip()
-        self.errors.setdefault(what, f"step {self.total_steps}: {said}")
 
     def label(self, name: str) -> str:
         """Return how a figure names a parameter: with every place it has, if it is shared.
@@ -212,27 +99,27 @@ class Record:
                step parameter  weight_norm  grad_norm  update_ratio  distance
             0     0    weight          2.0        1.0           0.5       1.0
         """
-        import pandas as pd
+        pd = import_pandas()
+        steps, values, recorded = self._numbers()
+        at, which = recorded.nonzero().T
+        frame = {"step": torch.tensor(steps, dtype=torch.long)[at].numpy()}
+        frame["parameter"] = pd.Index(self.names, dtype=object).take(which.numpy())
+        frame |= {name: values[i, at, which].double().numpy() for i, name in enumerate(QUANTITIES)}
+        return pd.DataFrame(frame)
 
-        rows = [
-            (step, self.names[i], *values)
-            for step, indices, norms in self._rows
-            for i, values in zip(indices, norms.T.tolist(), strict=True)
-        ]
-        frame = pd.DataFrame(rows, columns=["step", "parameter", *QUANTITIES])
-        return frame.drop_duplicates(["step", "parameter"], keep="last", ignore_index=True)
-
-    def table(self, quantity: str) -> Table:
+    def table(self, quantity: str, names: Sequence[str] | None = None) -> Table:
         """Return one quantity as a pandas table.
 
         Args:
             quantity: one of `QUANTITIES`.
+            names: which parameters, each by any of its names; by default all that have a row, by the first.
 
         Returns:
-            A DataFrame with a row per recorded step and a column per parameter.
+            A DataFrame with a row per recorded step and a column per parameter, NaN where it has no row.
 
         Raises:
             ValueError: If there is no such quantity.
+            KeyError: If there is no such parameter.
 
         Example:
             >>> record = Record(["weight"], {}, every=1, histogram_every=0)
@@ -244,19 +131,88 @@ class Record:
         """
         if quantity not in QUANTITIES:
             raise ValueError(f"{quantity!r} is not recorded: choose one of {', '.join(QUANTITIES)}")
-        wide = self.frame().pivot(index="step", columns="parameter", values=quantity)
-        return wide[[name for name in self.names if name in wide]]
+        pd = import_pandas()
+        places = None if names is None else [self.names.index(self.first_name(name)) for name in names]
+        steps, values, recorded = self._numbers()
+        places = recorded.any(0).nonzero().flatten().tolist() if places is None else places
+        values = values[list(QUANTITIES).index(quantity)][:, places].double()
+        titles = pd.Index(names or [self.names[i] for i in places], name="parameter", dtype=object)
+        return pd.DataFrame(values.numpy(), index=pd.Index(steps, name="step", dtype="int64"), columns=titles)
+
+    def whole(self) -> Table:
+        """Return the quantities of the whole net, as if all its parameters were one: one number for the net.
+
+        Returns:
+            A DataFrame with a row per recorded step and a column for each of `QUANTITIES`: of norms √Σ‖·‖² over the
+            parameters that have a row at that step, of the update ratio √Σ‖Δw‖² / √Σ‖w‖². If the record is `lean`, the
+            latest number of each parameter counts, and until each has one there is NaN.
+
+        Example:
+            >>> record = Record(["a", "b"], {}, every=1, histogram_every=0)
+            >>> record.add_row(0, ["a", "b"], torch.tensor([[3.0, 4.0], [0.0, 5.0], [0.0, 0.1], [0.0, 2.0]]))
+            >>> record.whole()  # doctest: +SKIP
+                  weight_norm  grad_norm  update_ratio  distance
+            step
+            0             5.0        5.0          0.08       2.0
+        """
+        pd = import_pandas()
+        found = self._numbers()
+        whole = of_whole_net(found, self.lean).T.numpy()
+        return pd.DataFrame(whole, pd.Index(found.steps, name="step", dtype="int64"), list(QUANTITIES))
+
+    def latest(self) -> dict[str, float]:
+        """Return what is recorded of the most recent step as a flat dictionary of numbers, for a log of any kind.
+
+        It reads numbers, so on a GPU it waits. Where several optimizers step one net, the parameters of those that have
+        stepped are in it.
+
+        Returns:
+            {} if there is no row; else "step"; each of `QUANTITIES` as in `whole`, such as "grad_norm"; that of each
+            parameter, "grad_norm/0.weight"; and of each use, "use_norm/0.weight/2", "use_share/0.weight/2" and
+            "use_cosine/0.weight/2, 4".
+
+        Example:
+            >>> record = Record(["a", "b"], {}, every=1, histogram_every=0)
+            >>> record.add_row(0, ["a", "b"], torch.tensor([[3.0, 4.0], [0.0, 5.0], [0.0, 0.0], [0.0, 2.0]]))
+            >>> latest = record.latest()
+            >>> latest["step"], latest["weight_norm"], latest["weight_norm/a"]
+            (0, 5.0, 3.0)
+        """
+        rows = rows_of_latest(list(self._rows), self.lean)
+        if not rows:
+            return {}
+        names = list(self.names)
+        steps, values, recorded = found = numbers(rows, len(names))
+        latest: dict[str, float] = {"step": steps[-1]}
+        latest |= dict(zip(QUANTITIES, of_whole_net(found, self.lean)[:, -1].tolist(), strict=True))
+        which = recorded[-1].nonzero().flatten().tolist()
+        for quantity, numbers_of_all in zip(QUANTITIES, values[:, -1].tolist(), strict=True):
+            latest |= {f"{quantity}/{names[i]}": numbers_of_all[i] for i in which}
+        for (name, places), entries in list(self._uses.items()):
+            step, gram, error = entries[-1]
+            if step == steps[-1]:
+                for (kind, what), number in columns(places, gram[None].double().cpu(), error[None].cpu()).items():
+                    if kind in ("norm", "share", "cosine"):
+                        latest[f"use_{kind}/{name}/{what}"] = number.item()
+        return latest
 
     @property
     def shared(self) -> list[str]:
         """The names of the parameters whose gradient was split by use."""
-        return list(dict.fromkeys(name for name, _ in self._uses))
+        return list(dict.fromkeys(name for name, _ in list(self._uses)))
+
+    @property
+    def why_not_split(self) -> str:
+        """Why no gradient was split by use, where none was."""
+        if self.hidden:
+            return f"uses of {', '.join(self.hidden)} could not be seen"
+        return self.note or "no parameter was seen to be used twice"
 
     def uses(self, name: str) -> Table:
         """Return a pandas table of the gradient of each use of a parameter: a row per recorded step.
 
         Args:
-            name: the parameter's first name.
+            name: any of the parameter's names.
 
         Returns:
             A DataFrame with the columns (norm, place) for ‖g‖ of each use; (sum, norm) for that of their sum;
@@ -276,26 +232,28 @@ class Record:
             step
             0     3.0  4.0   5.0
         """
-        import pandas as pd
-
-        if name not in self.shared:
-            reason = self._errors_about(name) or self.note or "it was not used more than once"
-            raise KeyError(f"no gradient by use of {name!r}: {reason}; split by use: {self.shared or 'nothing'}")
+        pd = import_pandas()
+        asked, name = name, self.first_name(name)
         tables = []
-        for (owner, places), entries in self._uses.items():
-            if owner != name:
-                continue
-            steps, grams, errors = zip(*entries, strict=True)
-            found = columns(places, torch.stack(grams).double().cpu(), torch.stack(errors).cpu())
-            index = pd.Index(steps, name="step")
-            tables.append(pd.DataFrame({key: value.numpy() for key, value in found.items()}, index=index))
-        return pd.concat(tables).sort_index()
+        for (owner, places), entries in list(self._uses.items()):
+            if owner == name:
+                steps, grams, errors = zip(*list(entries), strict=True)
+                gram = on_cpu(grams, 0).view(len(steps), len(places), -1).double()
+                found = columns(places, gram, on_cpu([error.view(1) for error in errors], 0))
+                index = pd.Index(steps, name="step")
+                tables.append(pd.DataFrame({key: value.numpy() for key, value in found.items()}, index=index))
+        if not tables:
+            raise KeyError(
+                f"no gradient by use of {asked!r}: {self._reason(name)}; split by use: {self.shared or 'nothing'}"
+            )
+        found = pd.concat(tables).sort_index(kind="stable")
+        return found[~found.index.duplicated(keep="last")]  # of a step within a step
 
     def histograms(self, name: str, kind: str = "weight") -> tuple[Array, Array, Array]:
         """Return the histograms of a parameter's values or gradients over time, as numpy arrays.
 
         Args:
-            name: the parameter's first name.
+            name: any of the parameter's names.
             kind: "weight" or "gradient".
 
         Returns:
@@ -310,18 +268,26 @@ class Record:
             >>> record.add_histograms(0, {("weight", "weight"): (torch.ones(64), torch.tensor(0.5))})
             >>> steps, edges, counts = record.histograms("weight")  # doctest: +SKIP
             >>> steps.tolist(), edges[0, -1].item(), counts.sum().item()  # doctest: +SKIP
-            ([0], 0.5, 64.0)
+            ([0], 0.5, 64)
         """
-        found = {step: (step, *entry[name, kind]) for step, entry in self._histograms if (name, kind) in entry}
+        asked, name = name, self.first_name(name)
+        found = {}
+        for step, keys, counts, scales in list(self._histograms):
+            if (name, kind) in keys:
+                i = keys.index((name, kind))
+                found[step] = counts[i : i + 1], scales[i : i + 1]
         if not found:
-            reason = self._errors_about(name) or f"recorded: {', '.join(self.names)}"
-            raise KeyError(f"no {kind} histogram of {name!r}; {reason}")
-        steps, counts, scale = zip(*found.values(), strict=True)
-        edges = torch.linspace(-1, 1, HISTOGRAM_BINS + 1) * torch.stack(scale).cpu()[:, None]
-        return torch.tensor(steps).numpy(), edges.numpy(), torch.stack(counts).cpu().numpy()
+            reason = self._errors_about(name) or f"steps with histograms: {len(self._histograms) or 'none'}"
+            raise KeyError(f"no {kind} histogram of {asked!r}: {reason}")
+        counts, scales = (on_cpu(parts, 0) for parts in zip(*found.values(), strict=True))
+        edges = torch.linspace(-1, 1, HISTOGRAM_BINS + 1) * scales[:, None]
+        return torch.tensor(list(found)).numpy(), edges.numpy(), counts.long().numpy()
 
     def first_nonfinite(self) -> tuple[int, str, str] | None:
-        """Return where the first NaN or inf in a weight or gradient norm was seen.
+        """Return where the first NaN or inf in a weight or gradient was seen.
+
+        Of one step gradients come before weights; of several parameters the last in the order of names, which is the
+        nearest to the loss: a NaN born in the backward pass travels from there to the earlier layers.
 
         Returns:
             (step, name, quantity), or None if all are finite.
@@ -332,18 +298,39 @@ class Record:
             >>> record.first_nonfinite()
             (7, 'weight', 'grad_norm')
         """
-        for step, indices, norms in self._rows:
-            for i, pair in zip(indices, norms[:2].T.tolist(), strict=True):
-                for quantity, value in zip(("weight_norm", "grad_norm"), pair, strict=True):
-                    if not math.isfinite(value):
-                        return step, self.names[i], quantity
-        return None
+        seen = []  # (step, 0 for a gradient or 1 for a weight, minus the place in the order of names)
+        steps, values, recorded = self._numbers()
+        for weight in (0, 1):
+            bad = recorded & ~values[1 - weight].isfinite()
+            seen += [(steps[at], weight, -which) for at, which in bad.nonzero().tolist()]
+        if self._first_bad is not None:
+            for weight, marks in zip((1, 0), self._first_bad.tolist(), strict=True):
+                seen += [(step, weight, -which) for which, step in enumerate(marks) if step < NEVER]
+        if not seen:
+            return None
+        step, weight, minus = min(seen)
+        return step, self.names[-minus], "weight_norm" if weight else "grad_norm"
+
+    def _numbers(self) -> Numbers:
+        return numbers(list(self._rows), len(self.names))  # in this order: names may be added meanwhile
+
+    def _reason(self, name: str) -> str:
+        unseen = "its uses could not all be seen, as in a checkpoint with use_reentrant=True"
+        seen = unseen if name in self.hidden else "it was not used more than once"
+        return self._errors_about(name) or self.note or seen
 
     def _errors_about(self, name: str) -> str:
-        return "; ".join(f"{what}, {error}" for what, error in self.errors.items() if repr(name) in what)
+        return "; ".join(f"{what}, {error}" for what, error in list(self.errors.items()) if repr(name) in what)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the record to one file, whole or not at all.
+
+        The file is one of the safetensors library, which other tools read: "step", and for each of `QUANTITIES` a
+        tensor of shape (steps, parameters), NaN where "recorded" is False; "histogram.counts", of shape (steps,
+        histograms, 64), with ".step", ".scale" and ".recorded"; "uses.0.gram", the inner products of the uses'
+        gradients, with ".step" and ".error"; and "first_nonfinite", the first step with a NaN or inf in each weight
+        and gradient. All else is JSON under "record" in the metadata: which "parameters", "histograms" and "uses" these
+        are, and the attributes.
 
         Args:
             path: the file; one that is there already is replaced.
@@ -352,44 +339,37 @@ class Record:
             >>> import tempfile
             >>> record = Record(["weight"], {}, every=1, histogram_every=0)
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     record.save(f"{folder}/record.pt")
-            ...     Record.load(f"{folder}/record.pt").names
+            ...     record.save(f"{folder}/record.safetensors")
+            ...     Record.load(f"{folder}/record.safetensors").names
             ['weight']
         """
-        state = vars(self) | {"_uses": [[name, list(places), found] for (name, places), found in self._uses.items()]}
-        write_whole(path, lambda file: torch.save(state, file))
+        settings = {key: value for key, value in list(vars(self).items()) if not key.startswith("_")}
+        uses = {key: list(entries) for key, entries in list(self._uses.items())}
+        numbers = list(self._rows), list(self._histograms), uses, self._first_bad
+        _record_file.save(path, _record_file.Contents(settings, *numbers), list(QUANTITIES))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Record":
         """Read what `save` wrote, onto the CPU, without running any code from the file.
 
         Args:
-            path: the file.
+            path: the file; one of version 0.3 or older, in the form of torch.save, is read too.
 
         Returns:
             The record.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If the file is something else, or cut short.
+            OSError: If it cannot be read, such as FileNotFoundError.
+            ValueError: If the file is something else, cut short, or written by a newer d2lparams.
 
         Example:
             >>> Record.load(__file__)  # doctest: +ELLIPSIS
             Traceback (most recent call last):
-            ValueError: ... is not a record that Record.save wrote, or it is cut short: ...
+            ValueError: ... is not a record that Record.save wrote, or it is cut short: it begins with no header
         """
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            record = cls(state["names"], state["aliases"], state["every"], state["histogram_every"])
-            state["_uses"] = {(name, tuple(places)): entries for name, places, entries in state["_uses"]}
-            vars(record).update((key, state[key]) for key in vars(record) if key in state)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise ValueError(f"{path} is not a record that Record.save wrote, or it is cut short: {error}") from error
+        found = _record_file.load(path, list(QUANTITIES))
+        settings = found.settings
+        record = cls(*(settings[key] for key in ("names", "aliases", "every", "histogram_every")))
+        vars(record).update((key, value) for key, value in settings.items() if key in vars(record))
+        record._rows, record._histograms, record._uses, record._first_bad = found[1:]
         return record
-
-
-def _count(number: int, thing: str) -> str:
-    """Return such as "1 row" or "1,024 rows"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

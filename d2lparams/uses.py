@@ -9,6 +9,7 @@ Parameter counts, not only those that layers of a known type call.
 import math
 import sys
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from . import _torch
+from ._paths import Paths
 
 # Methods that act on the Parameter object itself, which a view cannot stand in for; and so do most attributes.
 _ON_ITSELF = {"register_hook", "register_post_accumulate_grad_hook", "requires_grad_", "retain_grad"}
@@ -56,9 +58,12 @@ class Uses(TorchFunctionMode):
     """Tells of each use of a parameter of a net while the net runs forward.
 
     It watches between `start()` and `stop()`, through hooks that torch keeps for all modules, so the net holds nothing
-    of it. The place of a use is the path of the innermost module that was running: for a module with several paths,
-    the k-th call in a forward pass goes by the k-th path. A second use at the same place is "path #2", and so on; the
-    net's own forward is "forward". Passes without gradients are not watched, nor what torch.func transforms.
+    of it. The place of a use is the path of the innermost module that was running, see `Paths`. A second use at the
+    same place is "path #2", and so on; the net's own forward is "forward". Passes without gradients are not watched,
+    nor what torch.func transforms, nor what torch.compile traces.
+
+    Within a pass, a use under torch.no_grad has no view: `without_gradient` has its parameter. If a module runs again
+    while the gradients are computed, as in a checkpoint with use_reentrant=True, that use could not be seen: `hidden`.
 
     An error of its own, or of `seen`, never reaches the net: it ends the watch.
 
@@ -67,6 +72,7 @@ class Uses(TorchFunctionMode):
         seen: called as `seen(parameter, place, view)` at each use, with the view that was handed out.
         failed: called with the error that ended the watch.
         most: how many uses at one place are told apart.
+        only: the parameters that are followed; by default all of the net.
     """
 
     def __init__(
@@ -75,13 +81,14 @@ class Uses(TorchFunctionMode):
         seen: Callable[[Tensor, str, Tensor], object],
         failed: Callable[[Exception], object],
         most: float = math.inf,
+        only: Iterable[Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.net, self.seen, self.failed, self.most = net, seen, failed, most
-        self.parameters: dict[int, Tensor] = {id(p): p for p in net.parameters()}
-        self.paths: dict[int, list[str]] = {}
-        for path, module in net.named_modules(remove_duplicate=False):
-            self.paths.setdefault(id(module), []).append(path or "forward")
+        self.parameters: dict[int, Tensor] = {id(p): p for p in (net.parameters() if only is None else only)}
+        self.hidden: set[Tensor] = set()
+        self.without_gradient: set[Tensor] = set()  # used under no_grad within a pass
+        self._paths = Paths(net)
         self._works = True  # until the first error
         self._hooks: list[RemovableHandle] = []
         self._running: list[str] = []  # the places of the modules being run, outermost first
@@ -125,6 +132,8 @@ class Uses(TorchFunctionMode):
 
     def _carefully(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return `function(*args)`, or None after an error, which ends the watch and nothing else."""
+        if torch.compiler.is_compiling():
+            return None
         try:
             return function(*args)
         except Exception as error:
@@ -136,6 +145,8 @@ class Uses(TorchFunctionMode):
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if not self._running:
+            if self.without_gradient and torch.is_grad_enabled() and module in self._paths:  # it runs again
+                self.hidden |= self.without_gradient
             if module is not self.net or not torch.is_grad_enabled() or not self._works:
                 return
             self._frame, self._thread = sys._getframe(2), threading.get_ident()
@@ -183,12 +194,10 @@ class Uses(TorchFunctionMode):
     def _enter(self, module: nn.Module, args: tuple[Any, ...], frame: FrameType) -> None:
         """Put the place of a module that begins to run into the last of `_running`."""
         if len(self._running) == 1:
-            self._calls: Counter[int] = Counter()  # module -> how often it was called in this pass
+            self._paths.clear()
             self._counts: Counter[tuple[int, str]] = Counter()  # parameter, place -> how often it was used
             self._switch(True)
-        paths = self.paths.get(id(module), self._running[-2:-1])
-        self._running[-1] = paths[min(self._calls[id(module)], len(paths) - 1)]
-        self._calls[id(module)] += 1
+        self._running[-1] = self._paths.enter(module) or "forward"
         if isinstance(module, _FAST) and _torch.function_mode() is self:
             given = (*args, *_torch.keyword_arguments(frame).values())
             if _cannot_learn(module, given):
@@ -196,6 +205,7 @@ class Uses(TorchFunctionMode):
                 self._switch(False)
 
     def _leave(self) -> None:
+        self._paths.leave()
         if self._paused == len(self._running):
             self._paused = 0
             self._switch(True)
@@ -205,7 +215,11 @@ class Uses(TorchFunctionMode):
     ) -> tuple[tuple[Any, ...], dict[str, Any], list[_Use]] | None:
         """Return (args, kwargs, uses), a view for each parameter among them; None if the function is no use."""
         on_itself = getattr(func, "__name__", "") in _ON_ITSELF and func not in _VIEWS
-        if on_itself or not torch.is_grad_enabled() or _torch.is_transformed():
+        if on_itself or _torch.is_transformed():
+            return None
+        if not torch.is_grad_enabled():
+            given = [*args, *kwargs.values()]
+            self.without_gradient.update(p for value in given if (p := self._known(value)) is not None)
             return None
         uses: list[_Use] = []
         args = self._replace(args, uses)
@@ -214,8 +228,8 @@ class Uses(TorchFunctionMode):
     def _replace(self, value: Any, uses: list[_Use]) -> Any:
         """Return `value` with each known parameter in it, or in its lists and tuples, replaced by a view of its own."""
         if isinstance(value, Tensor):
-            p = self.parameters.get(id(value))
-            if p is None or not p.requires_grad:
+            p = self._known(value)
+            if p is None:
                 return value
             view = _torch.alias(p)
             uses.append((p, view))
@@ -223,6 +237,10 @@ class Uses(TorchFunctionMode):
         if type(value) in (list, tuple):
             return type(value)(self._replace(item, uses) for item in value)
         return value
+
+    def _known(self, value: object) -> Tensor | None:
+        p = self.parameters.get(id(value))
+        return p if p is not None and p.requires_grad else None
 
     def _tell(self, uses: list[_Use], output: object) -> None:
         if not _differentiable(output):  # w.size(0) is no use of w
@@ -244,6 +262,21 @@ def _differentiable(output: object) -> bool:
     if isinstance(output, (list, tuple)):
         return any(map(_differentiable, output))
     return isinstance(output, Tensor) and output.requires_grad
+
+
+def _has_checkpoint(value: Tensor) -> bool:
+    """Whether a checkpoint with use_reentrant=True is a part of what a tensor was computed from."""
+    seen: set[object] = set()
+    left: list[Any] = [value.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name().startswith("CheckpointFunction"):
+            return True
+        left += [function for function, _ in node.next_functions]
+    return False
 
 
 def gradient_by_use(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -295,6 +328,14 @@ def gradient_by_use(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, dic
         raise ValueError(f"loss() must return a scalar tensor, but it returned {kind}")
     if not found or not value.requires_grad:
         raise ValueError("loss() depends on no parameter of the net: call the net itself, net(X), inside it")
+    if uses.without_gradient and _has_checkpoint(value):
+        named = [name for name, p in net.named_parameters() if p in uses.without_gradient]
+        warnings.warn(
+            f"uses inside a checkpoint with use_reentrant=True were not seen: of {', '.join(named)}; what is returned "
+            "is not all of these gradients. Take use_reentrant=False, or no checkpoint, to split them",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     gradients = torch.autograd.grad(value, [view for _, _, view in found], allow_unused=True)
     names = {id(p): name for name, p in net.named_parameters()}
     result: dict[str, dict[str, Tensor]] = {}

@@ -8,15 +8,29 @@ import torch
 from loops import batches, called, fit, nothing_is_left_behind, shared_mlp
 from torch import nn
 
-from d2lparams import Record, _gram, _histograms, _splits, _torch, gradient_by_use, record, track, tracking, uses
+from d2lparams import (
+    Record,
+    _gram,
+    _histograms,
+    _paths,
+    _splits,
+    _torch,
+    _tracker,
+    gradient_by_use,
+    record,
+    track,
+    uses,
+)
 
-MODULES = _gram, _histograms, _splits, _torch, record, tracking, uses
+MODULES = _gram, _histograms, _paths, _splits, _torch, _tracker, record, uses
 # Before the loop begins an error may be raised, and something has to catch it, tell it, and take the hooks away.
-BEFORE = {"track", "parameter_names", "names_by_tensor", "check_not_lazy", "Record.__init__", "_Tracker.__init__"}
-CATCH = {"Uses._carefully", "Uses.__torch_function__", "Split._carefully", "_Tracker._noting", "_Tracker.start"}
-TELL = {"_Tracker._note", "_Tracker._warn", "Record.add_error"}
-STEP = {f"_Tracker.{name}" for name in ("_before_step", "_after_step", "_mine", "_forget_splits")}  # begin and end one
-TAKE_AWAY = {"_Tracker.stop", "Uses.start", "Uses.stop", "Uses._stop", "Uses._in_forward", "Uses._switch"}
+BEFORE = {"track", "parameter_names", "names_by_tensor", "check_not_lazy", "Filling.__init__", "Tracker.__init__"}
+BEFORE |= {"check", "is_sharded", "several"}
+CATCH = {"Uses._carefully", "Uses.__torch_function__", "Split._carefully", "Tracker._noting", "Tracker.start"}
+TELL = {"Tracker._note", "Tracker._warn", "Record.add_error"}
+STEP = {f"Tracker.{name}" for name in ("_before_step", "_after_step", "_mine", "_forget_splits")}
+STEP |= {"_has_closure"}  # these begin and end a step
+TAKE_AWAY = {"Tracker.stop", "Uses.start", "Uses.stop", "Uses._stop", "Uses._in_forward", "Uses._switch"}
 
 
 class Loop:
@@ -168,16 +182,16 @@ def test_a_split_of_a_gradient_is_right_or_there_is_none(function, which, monkey
 
 
 def test_the_rest_is_recorded_of_a_parameter_and_of_all_others(monkeypatch, tmp_path):
-    def norms(self, p, *args, original=tracking._Tracker._norms):
+    def norms(self, p, *args, original=_tracker.Tracker._norms):
         return original(self, p, *args) if p.ndim > 1 else fault()
 
-    def counted(values, original=tracking._histogram):
+    def counted(values, original=_tracker.histogram):
         return original(values) if isinstance(values, nn.Parameter) else fault()
 
-    monkeypatch.setattr(tracking._Tracker, "_norms", norms)
-    monkeypatch.setattr(tracking, "_histogram", counted)
+    monkeypatch.setattr(_tracker.Tracker, "_norms", norms)
+    monkeypatch.setattr(_tracker, "histogram", counted)
     net = shared_mlp()
-    told = pytest.warns(RuntimeWarning, match=r"the norms of '0.bias' could not be recorded")
+    told = pytest.warns(RuntimeWarning, match=r"the gradient histogram of '0.weight' could not be recorded")
     with told, track(net, every=1, histograms=1) as record:
         fit(net, 3)
     assert len(told) == 1
@@ -219,7 +233,7 @@ def test_an_error_that_cannot_be_told_is_told(monkeypatch):
     def fails(*_):
         raise Mute
 
-    monkeypatch.setattr(tracking, "_histogram", fails)
+    monkeypatch.setattr(_tracker, "histogram", fails)
     net = shared_mlp()
     with pytest.warns(RuntimeWarning, match="Mute"), track(net) as record:
         fit(net, 1)
@@ -227,7 +241,7 @@ def test_an_error_that_cannot_be_told_is_told(monkeypatch):
 
 
 def test_where_warnings_are_errors_the_training_ends_first(monkeypatch):
-    monkeypatch.setattr(tracking, "_histogram", fault)
+    monkeypatch.setattr(_tracker, "histogram", fault)
     net, losses = shared_mlp(), []
     with pytest.raises(RuntimeWarning, match="could not be recorded"), track(net, every=1) as record:
         losses += fit(net, 3)
@@ -236,7 +250,7 @@ def test_where_warnings_are_errors_the_training_ends_first(monkeypatch):
         fit(net, 1, after=lambda: 1 / 0)
 
 
-@pytest.mark.parametrize("where", ["_Tracker._norms", "Split._use_arrived", "Uses._enter", "Uses._tell"])
+@pytest.mark.parametrize("where", ["Tracker._norms", "Split._use_arrived", "Uses._enter", "Uses._tell"])
 def test_an_interrupt_from_the_keyboard_goes_through(where, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt

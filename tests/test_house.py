@@ -146,6 +146,12 @@ for name in ("plots", "widgets", "FashionMNIST"):
     else:
         raise AssertionError(f"d2lparams.{name} needs more than torch")
 try:
+    d2lparams.Record(["weight"], {}, every=1, histogram_every=0).frame()
+except ModuleNotFoundError as error:
+    assert "pip install 'd2lparams[plots]'" in str(error), error
+else:
+    raise AssertionError("a table needs more than torch")
+try:
     d2lparams.nonsense
 except AttributeError as error:
     assert "'nonsense'" in str(error), error

@@ -1,5 +1,6 @@
 """The figures: labeled, titled with what the data say, and drawn from the record alone."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ import time
 import IPython
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from nets import shared_net
@@ -15,6 +17,7 @@ from torch import nn
 
 from d2lparams import Record, gradient_by_use, plots, track, untie
 from d2lparams.chapter import figures
+from d2lparams.plots.layers import draw_map
 
 matplotlib.use("agg")
 
@@ -91,24 +94,13 @@ def test_the_update_ratio_has_its_yardstick(records):
     assert not axes[0].texts + axes[1].texts
 
 
-def test_a_deep_nets_training_is_no_wider():
-    net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(30)))
-    figure = plots.training(trained(net))
-    assert figure.get_size_inches().tolist() == [6.8, 5.2]
-    figure.canvas.draw()
-    legend = figure.legends[0].get_window_extent()
-    assert len(figure.legends[0].get_texts()) == 30
-    assert legend.width < figure.bbox.width / 2
-    assert legend.height < figure.bbox.height / 2
-
-
-def trained(net, rate=0.1, steps=5, factor=1.0):
+def trained(net, rate=0.1, steps=5, factor=1.0, clip=1e-3):
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=rate)
     with track(net, every=1, source="made-up data") as record:
         for _ in range(steps):
             optimizer.zero_grad()
             net(torch.ones(8, 4)).sub(1).pow(4).sum().mul(factor).backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1e-3 if factor == 1 else torch.inf)
+            nn.utils.clip_grad_norm_(net.parameters(), clip if factor == 1 else torch.inf)
             optimizer.step()
     return record
 
@@ -150,17 +142,17 @@ def test_what_cannot_be_drawn_leaves_no_figure_behind(records):
         lambda: plots.twins(record, twin, "0.weight"),
         lambda: plots.histograms(record, "no such weight"),
     ):
-        with pytest.raises(KeyError, match=r"recorded: |split by use: "):
+        with pytest.raises(KeyError, match=r"nearest names|split by use: "):
             draw()
         assert not matplotlib.pyplot.get_fignums()  # or a notebook would show an empty one beneath the error
 
 
-def test_the_sum_of_the_uses_is_that_before_clipping():
+def test_the_sum_of_the_uses_is_the_gradient_as_the_optimizer_got_it():
     record = trained(shared_mlp())
-    left, _ = checked(plots.uses(record, "2.weight"))
-    assert record.table("grad_norm")["2.weight"].max() <= 1e-3
-    np.testing.assert_array_equal(left.lines[4].get_ydata(), record.uses("2.weight")["sum", "norm"])
-    assert left.lines[4].get_ydata().min() > 1e-2
+    left, _ = checked(plots.uses(record, "4.weight"))
+    norms = record.table("grad_norm")["2.weight"]
+    assert norms.max() <= 1e-3
+    np.testing.assert_allclose(left.lines[4].get_ydata(), norms, rtol=1e-5)
 
 
 def test_uses_without_a_gradient():
@@ -203,6 +195,113 @@ def test_twins(records):
     np.testing.assert_array_equal(
         line(right, "twin, 4.weight").get_ydata(), twin.table("distance")["4.weight"].to_numpy()
     )
+
+
+def test_twins_compares_gradients_in_one_unit():
+    for clip in (1e9, 1e-2):
+        net = shared_mlp()
+        twin = untie(net)
+        tied, untied = (trained(which, clip=clip, steps=1) for which in (net, twin))
+        left, _ = plots.twins(tied, untied, "4.weight").axes
+        size = {which: record.whole()["grad_norm"].iloc[0] for which, record in ((0, tied), (1, untied))}
+        for place in ("2", "4"):  # both nets begin alike: clipping scales each by its own whole gradient
+            shared, alone = line(left, f"shared, use at {place}"), line(left, f"twin, {place}.weight")
+            plain = gradient_norms(shared_mlp())
+            np.testing.assert_allclose(shared.get_ydata() / size[0], plain[place] / plain["tied"], rtol=1e-5)
+            np.testing.assert_allclose(alone.get_ydata() / size[1], plain[place] / plain["untied"], rtol=1e-5)
+
+
+def gradient_norms(net):
+    """Return the norm of each use's gradient, by autograd on the untied twin, and of both nets' whole gradients."""
+    twin, found = untie(net), {}
+    for name, which in (("tied", net), ("untied", twin)):
+        which(torch.ones(8, 4)).sub(1).pow(4).sum().backward()
+        found[name] = torch.cat([p.grad.flatten() for p in which.parameters()]).norm().item()
+    return found | {place: twin[int(place)].weight.grad.norm().item() for place in ("2", "4")}
+
+
+def deep(layers):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), *(m for _ in range(layers - 1) for m in (nn.ELU(), nn.Linear(8, 8))))
+
+
+@pytest.mark.parametrize("layers", [8, 24, 96, 200])
+def test_a_deep_net_is_drawn_as_a_map(layers):
+    record = trained(deep(layers), steps=3)
+    figure = plots.training(record)
+    figure.canvas.draw()
+    assert figure.get_size_inches()[0] == plots.training(trained(shared_mlp())).get_size_inches()[0]
+    width = figure.get_tightbbox().width
+    assert width < 10.5
+    for axis, quantity in zip(figure.axes, ("weight_norm", "grad_norm", "update_ratio"), strict=False):
+        table = record.table(quantity, [f"{2 * i}.weight" for i in range(layers)]).to_numpy().T
+        mesh = axis.collections[-1]
+        np.testing.assert_array_equal(mesh.get_array().reshape(table.shape), table)
+        boxes = [text.get_window_extent() for text in axis.get_yticklabels() if text.get_text()]
+        assert all(upper.y0 > lower.y0 for upper, lower in itertools.pairwise(boxes))
+        assert axis.get_title()
+    named = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert (named[0], named[-1], len(named)) == ("0.weight", f"{2 * layers - 2}.weight", min(layers, 24))
+
+
+def test_a_map_tells_zero_from_nan_and_from_nothing():
+    record = Record([f"{i}.weight" for i in range(8)], {}, 1, 0)
+    for step, value in enumerate((1.0, 0.0, torch.nan)):
+        record.add_row(step, record.names, torch.full((4, 8), value))
+    record.add_row(3, record.names[1:], torch.ones(4, 7))
+    figure = plots.training(record)
+    marks, mesh = figure.axes[1].collections
+    np.testing.assert_array_equal(mesh.get_array().mask[0], [False, True, True, True])
+    np.testing.assert_array_equal(marks.get_array()[0].filled(-1), [-1, 0, 1, -1])
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["0", "not a number", "not recorded"]
+
+
+def test_a_map_of_many_cells_keeps_what_is_largest():
+    values = np.ones((1000, 300))
+    values[517, 123], values[3, 5] = 100.0, np.nan
+    axis = matplotlib.figure.Figure().subplots()
+    cells = draw_map(axis, pd.DataFrame(values)).get_array()
+    assert max(cells.shape) == 256
+    assert cells.max() == 100
+    assert cells.mask.sum() == 1
+
+
+@pytest.mark.parametrize("chosen", [["0.weight", "14.weight"], ["0.weight", "28.weight", "56.weight"], None])
+def test_no_two_lines_look_alike(chosen):
+    record = trained(deep(30 if chosen else 7), steps=2)
+    axis = plots.training(record, chosen).axes[0]
+    looks = [(line.get_color(), line.get_linestyle()) for line in axis.lines]
+    assert len(set(looks)) == len(looks) == len(chosen or range(7))
+
+
+class Repeated(nn.Module):
+    def __init__(self, times):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4)] * times)
+
+    def forward(self, X):
+        for layer in self.layers:
+            X = X + torch.tanh(layer(X))
+        return X
+
+
+@pytest.mark.parametrize("times", [4, 7, 12])
+def test_many_uses(times):
+    record = trained(Repeated(times), steps=3)
+    table = record.uses("layers.0.weight")
+    left, right = plots.uses(record, "layers.1.weight").axes[:2]
+    if times == 12:
+        np.testing.assert_array_equal(left.collections[-1].get_array(), table["norm"].to_numpy().T)
+    else:
+        looks = [(line.get_color(), str(line.get_linestyle())) for line in left.lines if line.get_alpha() is None]
+        assert len(set(looks)) == times + 1
+    if times > 4:
+        square = right.collections[0].get_array()
+        assert square[0, 1] == table["cosine"].iloc[:, 0].median()
+        assert (square == square.T).all()
+    else:
+        assert len(right.get_legend_handles_labels()[1]) == 6
 
 
 def test_histograms_have_equal_areas(records):

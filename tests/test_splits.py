@@ -41,7 +41,7 @@ def test_each_use_gets_what_autograd_gives_an_untied_net_at_every_step():
     assert record.label("2.weight") == "2.weight = 5.weight"
 
 
-def test_uses_are_summed_over_micro_batches_and_checked_before_clipping():
+def test_uses_are_summed_over_micro_batches_and_in_the_units_of_the_clipped_gradient():
     net = shared_mlp().eval()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with track(net, every=1) as record:
@@ -49,8 +49,8 @@ def test_uses_are_summed_over_micro_batches_and_checked_before_clipping():
             optimizer.zero_grad()
             for X in batches(3):
                 net(X).square().mean().backward()
-            total = net[2].weight.grad.norm().item()
             nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            total = net[2].weight.grad.norm().item()
             optimizer.step()
             optimizer.zero_grad(set_to_none=False)  # zeros, not None, meet the next pass
     table = record.uses("2.weight")

@@ -459,15 +459,21 @@ def test_the_monitor_shows_what_the_record_holds():
     assert set(line(accuracy, "val acc").get_ydata()) == {0.5}
 
 
-def test_a_deep_net_is_shown_by_some_of_its_weights():
+def test_the_monitor_shows_a_deep_net_as_a_map():
     net = nn.Sequential(*(nn.Linear(2, 2) for _ in range(40)))
-    with d2lparams.track(net) as record, widgets.monitor(record) as view:
+    with d2lparams.track(net, every=1) as record, widgets.monitor(record) as view:
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-        net(torch.ones(1, 2)).sum().backward()
-        optimizer.step()
-    drawn = [line.get_label() for line in view.canvas.figure.axes[4].lines]
-    assert len(drawn) == 7
-    assert {"0.weight", "39.weight"} <= set(drawn)
+        for _ in range(3):
+            net(torch.ones(1, 2)).square().sum().backward()
+            optimizer.step()
+            view.draw("running")
+    panels = view.canvas.figure.axes[3:6]
+    for quantity, panel in zip(("weight_norm", "grad_norm", "update_ratio"), panels, strict=True):
+        cells = panel.collections[-1].get_array()
+        np.testing.assert_array_equal(cells.T, record.table(quantity, [f"{i}.weight" for i in range(40)]))
+        assert not panel.lines
+    names = [text.get_text() for text in panels[0].get_yticklabels()]
+    assert (names[0], names[-1], len(names)) == ("0.weight", "39.weight", 6)
 
 
 def test_what_is_logged_stays_bounded_and_keeps_its_mean():
@@ -485,7 +491,7 @@ def test_what_is_logged_stays_bounded_and_keeps_its_mean():
 def test_a_picture_that_fails_ends_no_training(monkeypatch):
     net = shared_net()
     with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=1e9) as view:
-        monkeypatch.setattr(record, "frame", lambda: 1 / 0)
+        monkeypatch.setattr(record, "table", lambda quantity: 1 / 0)
         train(net, 10)
     assert record.total_steps == 10
     assert "✗ ZeroDivisionError" in view.caption.value
@@ -494,14 +500,15 @@ def test_a_picture_that_fails_ends_no_training(monkeypatch):
 def test_it_draws_no_more_often_than_its_share_of_the_time_allows(monkeypatch):
     net, drawn = shared_net(), []
     with d2lparams.track(net) as record, widgets.monitor(record, seconds=0, share=0.05) as view:
-        frame = record.frame
+        table = record.table
 
-        def slow_frame():
-            drawn.append(1)
-            time.sleep(0.05)
-            return frame()
+        def slow_table(quantity):
+            if quantity == "weight_norm":
+                drawn.append(1)
+                time.sleep(0.05)
+            return table(quantity)
 
-        monkeypatch.setattr(record, "frame", slow_frame)
+        monkeypatch.setattr(record, "table", slow_table)
         started = time.monotonic()
         train(net, 10**6, lambda step, loss: view.stop() if time.monotonic() > started + 1.5 else None)
     assert 1 <= len(drawn) <= 3  # 0.05 s in each second, and one at the end

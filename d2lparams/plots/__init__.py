@@ -4,6 +4,7 @@ Titles state what the data show, and are worked out from them.
 
     style      colors, line styles, panels
     records    what `track` recorded
+    layers     maps of deep nets
     models     matrices, gradients, samples
     board      training curves while they grow
     example    a small record, to try them on

@@ -1,5 +1,6 @@
 """The six panels of the training monitor: the loop's own curves, and what the record holds so far."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -8,18 +9,21 @@ from numpy.typing import ArrayLike
 from .. import plots
 from .._torch import weight_names
 from ..plots.board import Curves
-from ..plots.records import draw_yardstick, spread
+from ..plots.layers import MOST_LINES, draw_map, line_numbers, recorded, short, short_label
+from ..plots.records import draw_yardstick
 from ..record import Record
 from .base import name_source, use_log_scale
 from .canvas import Canvas
 
-MOST_WEIGHTS = 7  # that are drawn, one for each color: of a deeper net the first, the last, and some between
+MOST_NAMES = 6  # beside the rows of a map
 NORMS = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}
 YLABELS = {"loss": "loss", "accuracy": "accuracy", "uses": "gradient norm ‖g‖", **NORMS}  # of each panel, in order
 
 
 class LivePanels:
     """Lines on a canvas that grow with a record and with curves; each line's label says what it shows.
+
+    Of more weights or uses than there are colors, a panel shows a map: a row for each, and steps to the right.
 
     Args:
         canvas: what is drawn on.
@@ -45,14 +49,15 @@ class LivePanels:
     def draw(self) -> None:
         """Draw the record and the curves as they stand now."""
         self._draw_curves()
-        frame = self.record.frame()
-        if len(frame):
-            self._draw_norms(frame)
+        tables = {quantity: self.record.table(quantity) for quantity in NORMS}
+        if len(tables["weight_norm"]):
+            self._draw_norms(tables)
             self._draw_uses()
         for panel, axis in self._axes.items():
-            axis.set_visible(bool(axis.lines) or panel in NORMS)
-            axis.relim()
-            axis.autoscale_view()
+            axis.set_visible(bool(axis.lines or axis.collections) or panel in NORMS)
+            if not axis.collections:
+                axis.relim()
+                axis.autoscale_view()
         self.canvas.forget_background()
 
     def _draw_curves(self) -> None:
@@ -64,23 +69,53 @@ class LivePanels:
             self._axes[panel].set_title(f"{words} {points[-1].y:.3f}", fontsize=9)
             self._axes[panel].set_xlabel(self.curves.xlabel)
 
-    def _draw_norms(self, frame: pd.DataFrame) -> None:
-        weights = weight_names(self.record.names)
-        drawn = [weights[position] for position in spread(len(weights), MOST_WEIGHTS)]
-        for quantity in NORMS:
-            table = frame.pivot(index="step", columns="parameter", values=quantity)
-            for i, name in enumerate(drawn):
-                if name in table:
-                    self._grow(quantity, self.record.label(name), i, table.index, table[name])
+    def _draw_norms(self, tables: dict[str, pd.DataFrame]) -> None:
+        names = weight_names(map(str, tables["weight_norm"]))
+        there = recorded(self.record, names) if len(names) > MOST_LINES else None
+        for quantity, table in tables.items():
+            if self.record.lean:  # a number stands until the next
+                table = table.ffill()
+            if there is not None:
+                self._draw_map(
+                    quantity, NORMS[quantity], table[names], table[names].notna() if self.record.lean else there
+                )
+                continue
+            for name, i in line_numbers(self.record, names).items():
+                self._grow(quantity, short_label(self.record, name), i, table.index, table[name])
 
     def _draw_uses(self) -> None:
         shared = weight_names(self.record.shared)
         if not shared:
             return
         norms = self.record.uses(shared[0])["norm"]
+        title = f"gradient by use of {short(shared[0], 24)}"
+        if norms.shape[1] > MOST_LINES:
+            self._draw_map("uses", title, norms)
+            return
         for i, place in enumerate(norms):
             self._grow("uses", f"use at {place}", i, norms.index, norms[place])
-        self._axes["uses"].set_title(f"gradient by use of {shared[0]}", fontsize=9)
+        self._axes["uses"].set_title(title, fontsize=9)
+
+    def _draw_map(self, panel: str, title: str, table: pd.DataFrame, there: ArrayLike | None = None) -> None:
+        axis = self._axes[panel]
+        if not axis.collections:  # it has no map yet: make room for the color bar
+            x0, y0, width, height = axis.get_position().bounds
+            axis.set_position((x0, y0, 0.86 * width, height))
+        axis.clear()
+        self._lines = {key: line for key, line in self._lines.items() if key[0] != panel}
+        shown = table.set_axis([short(str(name), 14) for name in table], axis=1)
+        mesh = draw_map(plots.dress(axis), shown, None if there is None else np.asarray(there), MOST_NAMES)
+        if panel in ("grad_norm", "update_ratio"):  # which have the rows of the weight norms
+            axis.set_yticklabels([])
+        low, high = mesh.get_clim()
+        bar = self.canvas.figure.colorbar(mesh, cax=axis.inset_axes((1.02, 0, 0.04, 1)))
+        bar.minorticks_off()
+        ticks = [low, (low * high) ** 0.5, high]
+        bar.set_ticks(ticks, labels=[f"{n:.2g}" if 0.01 < n < 100 else f"{n:.0e}".replace("e-0", "e-") for n in ticks])
+        bar.ax.tick_params(labelsize=6, length=2, pad=1)
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("optimizer step")
+        axis.xaxis.set_label_coords(0.5, -0.17)
 
     def _grow(self, panel: str, label: str, i: int, x: ArrayLike, y: ArrayLike, marker_size: float = 0) -> None:
         """Give the line of this label its points so far; the first time draw it, in the i-th color."""

@@ -166,7 +166,5 @@ def scrubber(record: Record, name: str | None = None) -> Scrubber:
         scrubber: gradient by use of 0.weight
     """
     if not record.shared:
-        raise ValueError(
-            f"this record holds no gradient by use: {record.note or 'no parameter was seen to be used twice'}"
-        )
+        raise ValueError(f"this record holds no gradient by use: {record.why_not_split}")
     return Scrubber(record, name)

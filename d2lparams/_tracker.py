@@ -1,0 +1,397 @@
+"""The hooks behind `track`."""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizer
+from torch.utils.hooks import RemovableHandle
+
+from . import _processes, _torch
+from ._histograms import Histogram, histogram
+from ._splits import Split
+from .record import Record
+from .uses import Uses, lacking
+
+MOST_PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
+
+_Uses = tuple[tuple[str, ...], Tensor, Tensor]
+
+
+@dataclass
+class _Step:
+    """A step of an optimizer that has begun, and what was measured of it so far.
+
+    Attributes:
+        number: counted from 0.
+        before: {parameter: its value before}, like all that follows for what is recorded of this step.
+        gradients: {parameter: the norm of its gradient}.
+        uses: {parameter: its gradient by use}.
+        histograms: {(name, "gradient"): histogram}.
+    """
+
+    number: int
+    before: dict[Tensor, Tensor] = field(default_factory=dict)
+    gradients: dict[Tensor, Tensor] = field(default_factory=dict)
+    uses: dict[Tensor, _Uses] = field(default_factory=dict)
+    histograms: dict[tuple[str, str], Histogram] = field(default_factory=dict)
+
+
+class Tracker:
+    """Follows the steps of optimizers for the norms, and `Uses` for the split. No error leaves it.
+
+    Args:
+        net: the net that is watched.
+        record: what it adds to.
+        names: {parameter: its first name} of what is watched.
+        wants: whether a parameter of this name is to be watched.
+        start: {name: its value at the start}, where that was before this watch.
+        lean: keep no copy of all parameters at once.
+        each_row: called with each recorded step.
+        all_ranks: whether every process of several tracks the net, and they may talk to each other.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        record: Record,
+        names: Mapping[Tensor, str],
+        wants: Callable[[str], bool],
+        start: Mapping[str, Tensor],
+        lean: bool,
+        each_row: Callable[[dict[str, float]], object] | None,
+        all_ranks: bool,
+    ) -> None:
+        self.net, self.record, self.names, self.each_row = net, record, dict(names), each_row
+        self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
+        self.steps = dict.fromkeys(self.names, record.total_steps)  # parameter -> how many steps it has had
+        self.begun: dict[Optimizer, list[_Step]] = {}  # a step may call another
+        self.known: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # -> how many parameters are not watched
+        self.first: dict[Tensor, Tensor] = {}  # parameter -> its value at the start
+        self.given = dict(start)
+        self.turns = _turns([*self.names]) if lean else []  # which parameters are measured together
+        self.splits: dict[Tensor, Split] = {}  # parameter -> the gradients of its uses since the last step
+        self.uses: Uses | None = None
+        self.hooks: list[RemovableHandle] = []
+        self.warned: set[str] = set()
+        self.stepped = False  # whether any optimizer has taken a step
+        self.wants = wants
+        self.all_ranks = all_ranks
+        self.own = _processes.several() and not all_ranks
+        record.whose, record.lean = " (of this process's own batch)" if self.own else "", lean
+
+    # ---- start and stop
+
+    def start(self) -> None:
+        for p, name in self.names.items():
+            if p.requires_grad and not self.turns:
+                with self._noting(f"the norms of {name!r}"):
+                    self._keep_first(p)
+        with self._noting("the gradients by use"):
+            self._start_uses()
+        with self._noting("the steps"):
+            before, after = self._noting("a step")(self._before_step), self._noting("a step")(self._after_step)
+            self.hooks.append(torch_optimizer.register_optimizer_step_pre_hook(before))
+            self.hooks.append(torch_optimizer.register_optimizer_step_post_hook(after))
+
+    def _keep_first(self, p: Tensor) -> None:
+        value = self.given.pop(self.names[p], p)
+        self.first[p] = value.detach().to(p).clone() if value is p else value.detach().to(p, copy=True)
+
+    def _start_uses(self) -> None:
+        if any(isinstance(m, torch.jit.ScriptModule) or _torch.is_compiled(m) for m in self.net.modules()):
+            self._not_split("a part of the net is compiled or scripted")
+        elif name := lacking(self.net) or _torch.lacking_for_backward():
+            self._not_split(f"torch {torch.__version__} has no {name}")
+            self._warn(self.record.note)
+        else:
+            if any(_torch.is_sharded(p) for p in self.names):
+                self._not_split("a sharded net computes with other tensors than its parameters")
+            else:
+                self._not_split(
+                    "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func and "
+                    "torch.compile"
+                )
+            self.uses = Uses(self.net, self._used, self._cannot_follow, MOST_PLACES, [*self.names])
+            self.uses.start()
+
+    def stop(self) -> None:
+        with self._noting("the first NaN"):
+            stepped = [p for p in self.names if self.steps.get(p)]
+            if stepped and not self.record.errors:
+                bad = _torch.nonfinite([p.detach() for p in stepped])
+                last = max(self.steps[p] for p in stepped) - 1
+                names = [self.names[p] for p in stepped]
+                self.record.mark_nonfinite(last, names, torch.stack([bad, torch.zeros_like(bad)]))
+        for hook in self.hooks:
+            with self._noting("the end of the watch"):
+                hook.remove()
+        with self._noting("the end of the watch"):
+            if self.uses:
+                self.uses.stop()
+            self._forget_splits([*self.splits])
+        self.first, self.begun = {}, {}
+
+    # ---- errors
+
+    @contextlib.contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        """Note an error of ours on the record; from a hook it would end the training."""
+        try:
+            yield
+        except Exception as error:
+            self._note(what, error)
+
+    def _note(self, what: str, error: Exception) -> None:
+        first = not self.record.errors
+        self.record.add_error(what, error)
+        if first:
+            self._warn(
+                f"{what} could not be recorded: {self.record.errors[what]}. The training goes on, and so does the "
+                "record of all else; record.errors holds what is missing"
+            )
+
+    def _warn(self, message: str) -> None:
+        try:
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        except Warning:
+            self.untold = message
+
+    # ---- what torch calls before and after a step of any optimizer
+
+    @torch.no_grad()
+    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        with self._noting("new parameters"):
+            self._meet_new(optimizer)
+        mine = self._mine(optimizer)
+        if not mine:
+            return
+        step = _Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
+        begun = self.begun.setdefault(optimizer, [])
+        begun.append(step)
+        del begun[:-4]  # a step that raises an error never ends
+        closure = _has_closure(args, kwargs)
+        if self.record.is_due(step.number):
+            self._look_for_old(mine)
+            for p in self._whose_turn(step.number, mine):
+                if closure or p.grad is not None:
+                    with self._noting(f"the norms of {self.names[p]!r}"):
+                        if p not in self.first and not self.turns:  # frozen so far
+                            self._keep_first(p)
+                        step.before[p] = p.detach().clone()
+        if not closure:  # the optimizer may work in the gradient's own memory: look before it does
+            self._measure_gradients(optimizer, step, mine)
+
+    @torch.no_grad()
+    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if optimizer not in self.begun:
+            return
+        step = self.begun[optimizer].pop()
+        if not self.begun[optimizer]:
+            del self.begun[optimizer]
+        mine = self._mine(optimizer)
+        if _has_closure(args, kwargs):  # the gradients came during the step
+            self._measure_gradients(optimizer, step, mine)
+        with self._noting("a step"):
+            self._record(step)
+        self._forget_splits(mine)
+        new = all(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
+        self.steps |= dict.fromkeys(mine, step.number + 1)
+        self.stepped = True
+        if new:
+            self.record.count_step()
+        if self.uses:
+            if any(self.record.is_due(number) for number in set(self.steps.values())):
+                self.uses.start()
+            else:
+                self.uses.stop()
+
+    # ---- what changes while the net is watched
+
+    def _meet_new(self, optimizer: Optimizer) -> None:
+        """Go on with Parameters that the net got meanwhile, by load_state_dict(assign=True) or as a new head."""
+        theirs = [p for group in optimizer.param_groups for p in group["params"] if p not in self.names]
+        if self.known.get(optimizer, 0) == len(theirs):
+            return
+        self.known[optimizer] = len(theirs)
+        stepped = set(theirs)
+        held = {p: names[0] for p, names in _torch.parameter_names(self.net).items() if p in stepped}
+        new = {p: name for p, name in held.items() if self.wants(name)}
+        for p, name in new.items():
+            self._take_over(p, name)
+        if new:
+            if self.uses:
+                self.uses.stop()
+                self._start_uses()
+            self._warn_once(
+                f"the net got new Parameters while it was tracked: {', '.join(new.values())}. The record goes on with "
+                "them"
+            )
+
+    def _take_over(self, p: Tensor, name: str) -> None:
+        old = next((q for q, its_name in self.names.items() if its_name == name), None)
+        if old is None:
+            self.record.add_name(name)
+        else:
+            del self.names[old]
+            if old in self.first and old.shape == p.shape:
+                self.first[p] = self.first.pop(old)
+        self.names[p] = name
+        self.steps[p] = max(self.steps.values(), default=0)
+
+    def _look_for_old(self, mine: list[Tensor]) -> None:
+        held = set(self.net.parameters())
+        if old := [self.names[p] for p in mine if p not in held]:
+            self._warn_once(
+                f"the optimizer steps Parameters that the net no longer holds: {', '.join(old)}. Build the optimizer "
+                "after what replaced them, such as load_state_dict(assign=True)"
+            )
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self.warned:
+            self.warned.add(message)
+            self._warn(message)
+
+    def _mine(self, optimizer: Optimizer) -> list[Tensor]:
+        """Return the parameters of the net that an optimizer steps, each once."""
+        return list(dict.fromkeys(p for group in optimizer.param_groups for p in group["params"] if p in self.names))
+
+    def _whose_turn(self, number: int, mine: list[Tensor]) -> list[Tensor]:
+        if not self.turns:
+            return mine
+        turn = self.turns[number // max(1, self.record.every) % len(self.turns)]
+        return [p for p in mine if p in turn]
+
+    # ---- what is recorded of a step
+
+    def _measure_gradients(self, optimizer: Optimizer, step: _Step, mine: list[Tensor]) -> None:
+        """Measure the gradients of a step, in the units in which the optimizer uses them."""
+        if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
+            with self._noting("the first NaN"):
+                self._look_for_nan(step.number, [p for p in mine if p.grad is not None])
+        if not self.record.is_due(step.number):
+            return
+        scale = getattr(optimizer, "grad_scale", None)  # by which such an optimizer divides
+        for p in self._whose_turn(step.number, mine):
+            if p.grad is None:
+                continue
+            name, unscale = self.names[p], 1.0 if scale is None else 1.0 / scale.to(p.device)
+            with self._noting(f"the norms of {name!r}"):
+                step.gradients[p] = _torch.norm(_torch.dense(p.grad)) * unscale
+            with self._noting(f"the gradient of {name!r} by use"):
+                if p in self.splits and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks)):
+                    step.uses[p] = entry
+            if self.record.is_due(step.number, "histogram"):
+                with self._noting(f"the gradient histogram of {name!r}"):
+                    counts, reach = histogram(p.grad)
+                    step.histograms[name, "gradient"] = counts, reach * unscale
+        if self.uses and self.uses.hidden:
+            hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
+            self.record.hidden = list(dict.fromkeys([*self.record.hidden, *hidden]))
+
+    def _look_for_nan(self, number: int, with_gradient: list[Tensor]) -> None:
+        """Look at the gradients of a step that begins, and at what the step before has made of the weights."""
+        gradients = [_torch.dense(p.grad) if p.grad.is_sparse else p.grad for p in with_gradient if p.grad is not None]
+        on_cpu = all(gradient.is_cpu for gradient in gradients)  # where nobody waits for a number
+        if not gradients or (on_cpu and _torch.all_finite(gradients)):
+            return
+        names = [self.names[p] for p in with_gradient]
+        of_weights, of_gradients = _torch.nonfinite(with_gradient), _torch.nonfinite(gradients)
+        none = torch.zeros_like(of_weights)
+        self.record.mark_nonfinite(max(0, number - 1), names, torch.stack([of_weights, none]))
+        self.record.mark_nonfinite(number, names, torch.stack([none, of_gradients]))
+
+    def _record(self, step: _Step) -> None:
+        """Add a step to the record, if it is due; what fails is left out."""
+        if not self.record.is_due(step.number):
+            return
+        norms: dict[str, Tensor] = {}
+        for p, before in step.before.items():
+            if p in step.gradients:
+                with self._noting(f"the norms of {self.names[p]!r}"):
+                    norms[self.names[p]] = self._norms(p, step.gradients[p], before)
+        step.before = {}
+        if norms:
+            with self._noting("the norms"):
+                device = next(iter(norms.values())).device
+                columns = [column.to(device) for column in norms.values()]
+                self.record.add_row(step.number, list(norms), torch.stack(columns, 1))
+        for p, entry in step.uses.items():
+            self.record.add_uses(step.number, self.names[p], *entry)
+        self._record_histograms(step)
+        if self.each_row and norms:
+            with self._noting("what each_row does"):
+                self.each_row(self.record.latest())
+
+    def _record_histograms(self, step: _Step) -> None:
+        if not self.record.is_due(step.number, "histogram"):
+            return
+        found = dict(step.histograms)
+        for p in step.gradients:
+            name = self.names[p]
+            with self._noting(f"the weight histogram of {name!r}"):
+                found[name, "weight"] = histogram(p)
+        if found:
+            with self._noting("the histograms"):
+                self.record.add_histograms(step.number, found)
+
+    def _norms(self, p: Tensor, gradient: Tensor, spare: Tensor) -> Tensor:
+        """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device; spare: its value before."""
+        now = p.detach()
+        weight = _torch.norm(now)
+        update = _torch.norm(torch.sub(now, spare, out=spare))
+        distance = weight.new_full((), torch.nan)
+        if p in self.first:
+            self.first[p] = self.first[p].to(now)  # the net may have moved to another device
+            distance = _torch.norm(torch.sub(now, self.first[p], out=spare))
+        return torch.stack([weight, gradient.to(weight), update / weight, distance]).float()
+
+    # ---- uses
+
+    def _used(self, p: Tensor, place: str, view: Tensor) -> None:
+        self.record.note = ""
+        if p not in self.splits:
+            failed = partial(self._note, f"the gradient of {self.names[p]!r} by use")
+            self.splits[p] = Split(p, failed, own=self.own)
+        self.splits[p].used(place, view)
+
+    def _cannot_follow(self, error: Exception) -> None:
+        self._not_split("following the uses ended with an error, see .errors")
+        self._note("the gradients by use", error)
+        self._forget_splits([*self.splits])
+
+    def _not_split(self, reason: str) -> None:
+        self.record.note = f"uses not split, since {reason}"
+
+    def _forget_splits(self, parameters: Iterable[Tensor]) -> None:
+        for p in parameters:
+            if p in self.splits:
+                split = self.splits.pop(p)
+                with self._noting(f"the gradient of {self.names[p]!r} by use"):
+                    split.close()
+
+
+def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether `optimizer.step(*args[1:], **kwargs)` runs the net itself."""
+    return any(callable(value) for value in (*args[1:], *kwargs.values()))
+
+
+def _turns(parameters: list[Tensor]) -> list[set[Tensor]]:
+    """Return groups of parameters, none larger than the largest parameter or a tenth of all."""
+    most = max(max(p.numel() for p in parameters), sum(p.numel() for p in parameters) // 10)
+    turns: list[set[Tensor]] = [set()]
+    size = 0
+    for p in parameters:
+        if size + p.numel() > most and turns[-1]:
+            turns.append(set())
+            size = 0
+        turns[-1].add(p)
+        size += p.numel()
+    return turns

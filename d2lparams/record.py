@@ -24,7 +24,8 @@ QUANTITIES = {
 Each is a norm over all entries of the parameter, after the update that the step made.
 """
 
-Table = Array = Any  # a pandas DataFrame, a numpy array: both are loaded when one is asked for
+Table = Any  # a pandas DataFrame: pandas is loaded when one is asked for
+Array = Any  # a numpy array
 
 
 class Record(Filling):

@@ -203,6 +203,8 @@ def test_twins_compares_gradients_in_one_unit():
         twin = untie(net)
         tied, untied = (trained(which, clip=clip, steps=1) for which in (net, twin))
         left, _ = plots.twins(tied, untied, "4.weight").axes
+        pairs = ["shared, use at 2", "twin, 2.weight", "shared, use at 4", "twin, 4.weight"]
+        assert left.get_legend_handles_labels()[1] == pairs
         size = {which: record.whole()["grad_norm"].iloc[0] for which, record in ((0, tied), (1, untied))}
         for place in ("2", "4"):  # both nets begin alike: clipping scales each by its own whole gradient
             shared, alone = line(left, f"shared, use at {place}"), line(left, f"twin, {place}.weight")

@@ -225,7 +225,8 @@ def test_a_record_is_read_while_another_thread_adds():
         step = 0
         while not stop.is_set():
             record.add_row(step, record.names[:8], torch.rand(4, 8))
-            record.add_uses(step, "0.weight", ["0", f"at {step % 50}"], torch.eye(2), torch.zeros(()))
+            record.add_uses(step, "0.weight", ["0", "1"], torch.eye(2), torch.zeros(()))
+            record.add_uses(step, "1.weight", ["0", f"at {step}"], torch.eye(2), torch.zeros(()))
             record.add_histograms(step, {("0.weight", "weight"): (torch.ones(64), torch.ones(()))})
             record.mark_nonfinite(step, record.names, torch.zeros(2, len(record.names), dtype=torch.bool))
             record.add_error(f"thing {step}", ValueError())

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
+from pydoc_data.topics import topics
 from torch import Tensor, nn
 from torch.nn import functional as F
 

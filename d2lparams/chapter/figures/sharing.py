@@ -65,11 +65,12 @@ def cosines_of_uses(cosines: Mapping[str, Sequence[float]]) -> Figure:
     for i, kind in enumerate(kinds):
         axis.plot(cosines[kind], [i] * len(cosines[kind]), "o", color=color(i), alpha=0.5)
     axis.axvline(0, color="gray", linewidth=1, zorder=0)
-    axis.set(xlabel="cosine between the gradients of the two uses", xlim=(-1, 1), ylim=(len(kinds) - 0.5, -0.5))
+    axis.set(xlabel="cosine between the gradients of the two uses", xlim=(-1, 1.03), ylim=(len(kinds) - 0.5, -0.5))
     axis.set_yticks(range(len(kinds)), kinds)
     axis.grid(False, axis="y")
     middle = {kind: round(median(values), 1) + 0.0 for kind, values in cosines.items()}
-    low, high = min(kinds, key=lambda kind: abs(middle[kind])), max(kinds, key=lambda kind: abs(middle[kind]))
+    low = min(kinds, key=lambda kind: abs(middle[kind]))
+    high = max(reversed(kinds), key=lambda kind: abs(middle[kind]))
     axis.set_title(f"median cosine: {middle[low]} ({low}) to {middle[high]} ({high})")
     return figure
 

@@ -14,19 +14,19 @@ QUESTIONS: dict[str, Question] = {
         asks="We write 100 into one entry of layer 2. Where does layer 4 hold 100 then?",
         choices=("in both nets", "in the shared net alone", "in neither net"),
         answer="in the shared net alone",
-        why="In the shared net, layers 2 and 4 are one layer. In the lookalike they held equal values in two places, and "
-        "only one place was changed.",
+        why="In the shared net, layers 2 and 4 are one layer. In the lookalike they held equal values in two places, "
+        "and only one place was changed.",
     ),
     "decay": Choice(
         asks="Two layers share one Parameter; two others share one storage through `.data`. What is left of the 1 in "
         "each case?",
         choices=("0.9 and 0.9", "0.81 and 0.81", "0.9 and 0.81"),
         answer="0.9 and 0.81",
-        why="One Parameter decays once. Two Parameters decay once each, and both read the same memory: 0.9 × 0.9 = 0.81.",
+        why="One Parameter decays once. Two Parameters decay once each, and both read one memory: 0.9 × 0.9 = 0.81.",
     ),
     "gradient": Number(
-        asks="Each use of the weight w = 3 multiplies by 3, and the output is 9. What is the gradient of the output with "
-        "respect to w?",
+        asks="Each use of the weight w = 3 multiplies by 3, and the output is 9. What is the gradient of the output "
+        "with respect to w?",
         answer=6,
         why="The output is w². Its derivative is 2w = 6: 3 from the first use and 3 from the second.",
     ),
@@ -59,15 +59,15 @@ QUESTIONS: dict[str, Question] = {
         unit="ties",
     ),
     "norm": Number(
-        asks="A layer has a weight of 10 rows with 10 numbers each, and no bias. `weight_norm` writes each row as a length "
-        "times a direction. How many numbers does the layer train then?",
+        asks="A layer has a weight of 10 rows with 10 numbers each, and no bias. `weight_norm` writes each row as a "
+        "length times a direction. How many numbers does the layer train then?",
         answer=110,
-        why="The directions take 100 numbers, as before, and ten lengths come to them. It is more than before, not less.",
+        why="The directions take 100 numbers, as before, and ten lengths come to them. It is more, not less.",
         unit="numbers",
     ),
     "flops": Choice(
-        asks="The middle layer is used twice. How many operations does the shared net need for a pass forward and back, "
-        "beside the untied twin?",
+        asks="The middle layer is used twice. How many operations does the shared net need for a pass forward and "
+        "back, beside the untied twin?",
         choices=("half as many", "about a fifth less", "just as many"),
         answer="just as many",
         why="A layer that is used twice multiplies twice. It makes no difference whether the weight is the same one.",

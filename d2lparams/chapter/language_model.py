@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
+from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
-from pydoc_data.topics import topics
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-OTHER = "?"  # stands for every rare word
+OTHER = "<rare>"  # stands for every rare word
 
 
 class Text(NamedTuple):
@@ -44,7 +44,7 @@ def read_text(words: int = 1000) -> Text:
     Example:
         >>> text = read_text(100)
         >>> len(text.vocabulary), text.vocabulary[-1], int(max(text.train.max(), text.val.max()))
-        (100, '?', 99)
+        (100, '<rare>', 99)
     """
     paragraphs = {paragraph.strip().lower() for text in topics.values() for paragraph in re.split(r"\n\s*\n", text)}
     lines = re.compile(r"([^\w\s])\1{3,}")  # under headings

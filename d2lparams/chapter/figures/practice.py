@@ -25,7 +25,7 @@ def pulls(records: Mapping[str, Record], name: str) -> Figure:
         >>> from d2lparams.plots import example_record
         >>> record = example_record()
         >>> pulls({"made up": record}, record.shared[0]).axes[0].get_ylabel()
-        'gradient norm of the use'
+        'gradient norm'
     """
     figure, axes = panels(len(records), width=5, height=2.3, columns=1, sharex=True)
     for axis, (start, record) in zip(axes, records.items(), strict=True):
@@ -34,7 +34,7 @@ def pulls(records: Mapping[str, Record], name: str) -> Figure:
             axis.plot(norms[place], color=color(i), linestyle=line_style(i), label=place)
         first, last = norms.columns[0], norms.columns[-1]
         times = (norms[last] / norms[first]).median()
-        axis.set(yscale="log", ylabel="gradient norm of the use")
+        axis.set(yscale="log", ylabel="gradient norm")
         axis.set_title(f"{start}: the {last} pulls {times:.1f} times as hard")
     axes[0].legend(frameon=False, fontsize=8)
     axes[-1].set_xlabel("optimizer step")
@@ -59,10 +59,10 @@ def agreement(cosines: Mapping[str, Sequence[float]]) -> Figure:
     for i, (net, values) in enumerate(cosines.items()):
         axis.plot(range(1, len(values) + 1), values, "o", color=color(i), linestyle=line_style(i), label=net)
     number = len(next(iter(cosines.values())))
-    second, last = ([values[i] for values in cosines.values()] for i in (1, -1))
-    ranges = f"use 2 from {min(second):.1f} to {max(second):.1f}, use {number} from {min(last):.1f} to {max(last):.1f}"
+    second, last = ([round(values[i], 1) + 0.0 for values in cosines.values()] for i in (1, -1))
+    ranges = f"use 2 from {min(second)} to {max(second)}, use {number} from {min(last)} to {max(last)}"
     axis.set_title(f"cosine with use 1: {ranges}", fontsize=9)
-    axis.set(xlabel="use of the block", ylabel="cosine with the first use", ylim=(-0.05, 1.05))
+    axis.set(xlabel="use of the block", ylabel="cosine with the first use", ylim=(-0.25, 1.05))
     axis.set_xticks(range(1, number + 1))
     axis.axhline(0, color="lightgray", zorder=0)
     axis.legend(frameon=False, fontsize=8)

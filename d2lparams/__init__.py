@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` loads them
     from . import widgets as widgets
     from .chapter.data import FashionMNIST as FashionMNIST
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "Initializer",

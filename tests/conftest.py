@@ -22,6 +22,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_notebooks.py": 30,
     "test_d2l_versions.py": 28,
     "test_widgets.py": 20,
+    "test_two_processes.py": 14,
     "test_hostile.py": 18,
     "test_html.py": 15,
     "test_sandbox.py": 15,

@@ -147,7 +147,7 @@ def wanted(name):
             if len(parts := by_use.get(key, {})) > 1:
                 flat = [part.flatten() for part in parts.values()]
                 pairs = [(a, b) for i, b in enumerate(flat) for a in flat[:i]]
-                cosines = [F.cosine_similarity(a, b, dim=0).item() for a, b in pairs]
+                cosines = [(a @ b / (a.norm() * b.norm())).item() for a, b in pairs]  # NaN for a gradient of 0
                 norms = [part.norm().item() for part in flat]
                 found[f"{step} {key} uses"] = [*norms, *cosines, sum(flat).norm().item()]
     return found

@@ -14,7 +14,7 @@ from ._histograms import HISTOGRAM_BINS
 from ._record_numbers import Row, numbers
 
 FORMAT, VERSION = "d2lparams.Record", 1
-_OLD = b"PK\x03\x04"  # how a file of torch.save begins, which version 0.3 and older wrote
+_OLD = b"PK\x03\x04"  # how a file of torch.save begins, which version 0.2 and older wrote
 
 # Step, (name, kind) of each histogram, counts of shape (histograms, bins), and the scale of each.
 Histograms = tuple[int, tuple[tuple[str, str], ...], Tensor, Tensor]
@@ -150,7 +150,7 @@ def _check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def _load_old(path: str | os.PathLike[str]) -> Contents:
-    """Read what version 0.3 and older wrote, by torch.save."""
+    """Read what version 0.2 and older wrote, by torch.save."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     rows = [(step, torch.tensor(which, dtype=torch.long), norms) for step, which, norms in state["_rows"]]
     histograms: list[Histograms] = []

@@ -354,7 +354,7 @@ class Record(Filling):
         """Read what `save` wrote, onto the CPU, without running any code from the file.
 
         Args:
-            path: the file; one of version 0.3 or older, in the form of torch.save, is read too.
+            path: the file; one of version 0.2 or older, in the form of torch.save, is read too.
 
         Returns:
             The record.

@@ -96,7 +96,7 @@ END = """
 - A parameter is reached by index or name, and it is the object that counts: a copy, `.data` or an entry of `state_dict`
   is something else.
 - `parameters()` has each one once, `state_dict()` under each of its names.
-- A scheme is right if its draws follow its distribution, which a sample can tell.
+- Test a scheme by its moments first, then by the widest gap to its distribution.
 - A tie is found by changing one name and looking at the other; its gradient is the sum over its uses.
 - What a step did to a weight is measured from the weight, not from the gradient.
 

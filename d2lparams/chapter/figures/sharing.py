@@ -16,7 +16,7 @@ def tie_survival(kept: Mapping[str, Mapping[str, bool]]) -> Figure:
         kept: {way: {what happens: whether the tie is kept}}.
 
     Returns:
-        A figure with a row for each way and a column for each thing that happens. Met in the appendix on keeping ties.
+        A figure with a column for each way and a row for each thing that happens. Met in the appendix on keeping ties.
 
     Example:
         >>> kept = {"by name": {"copy": True, "load": False}, "by memory": {"copy": False, "load": False}}
@@ -24,11 +24,11 @@ def tie_survival(kept: Mapping[str, Mapping[str, bool]]) -> Figure:
         'By name survives most: 1 of 2'
     """
     happenings = list(next(iter(kept.values())))
-    figure, (axis,) = panels(width=1.15 * len(happenings) + 2, height=0.55 * len(kept) + 1.3)
+    figure, (axis,) = panels(width=1.2 * len(kept) + 1.4, height=0.45 * len(happenings) + 1)
     for i, row in enumerate(kept.values()):
         for j, what in enumerate(happenings):
-            tile = Rectangle((j - 0.48, i - 0.46), 0.96, 0.92)
-            text = axis.text(j, i, "kept" if row[what] else "broken", ha="center", va="center")
+            tile = Rectangle((i - 0.48, j - 0.45), 0.96, 0.9)
+            text = axis.text(i, j, "kept" if row[what] else "broken", ha="center", va="center")
             if row[what]:
                 tile.set(facecolor=color(0), edgecolor=color(0))
                 text.set_color("white")
@@ -36,14 +36,15 @@ def tie_survival(kept: Mapping[str, Mapping[str, bool]]) -> Figure:
                 tile.set(facecolor="white", edgecolor=color(1), hatch="////")
                 text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2})
             axis.add_patch(tile)
-    axis.set(xlim=(-0.5, len(happenings) - 0.5), ylim=(len(kept) - 0.5, -0.5))
-    axis.set_xticks(range(len(happenings)), happenings)
-    axis.set_yticks(range(len(kept)), list(kept))
+    axis.set(xlim=(-0.5, len(kept) - 0.5), ylim=(len(happenings) - 0.5, -0.5))
+    axis.set_xticks(range(len(kept)), list(kept))
+    axis.set_yticks(range(len(happenings)), happenings)
     axis.tick_params(length=0)
     axis.grid(False)
     axis.spines[["left", "bottom"]].set_visible(False)
     most = max(kept, key=lambda way: sum(kept[way].values()))
-    axis.set_title(f"{most[0].upper()}{most[1:]} survives most: {sum(kept[most].values())} of {len(happenings)}")
+    name = most.replace("\n", " ")
+    axis.set_title(f"{name[0].upper()}{name[1:]} survives most: {sum(kept[most].values())} of {len(happenings)}")
     return figure
 
 

@@ -86,6 +86,7 @@ def test_what_is_one_parameter(tied, one_block):
     model = net(tied=tied, blocks=3, one_block=one_block)
     names = {name for tie in ties(model).of("same Parameter") for name in tie.names}
     assert ({"embedding.weight", "head.weight"} <= names) == tied
+    assert len(model.blocks) == 3
     assert ({f"blocks.{i}.linear1.weight" for i in range(3)} <= names) == one_block
 
 
@@ -103,6 +104,14 @@ def test_pieces_are_pieces_of_the_text():
     assert found.shape == (500, 10)
     assert (found.diff() == 1).all()
     assert (found.min(), found.max()) == (0, 99)
+
+
+def test_the_loss_asks_for_the_next_token():
+    def counts_up(tokens):
+        return 100.0 * torch.nn.functional.one_hot((tokens + 1) % 10, 10)
+
+    assert language_model.loss(counts_up, torch.arange(10)[None]) < 1e-6
+    assert language_model.loss(counts_up, torch.arange(9, -1, -1)[None]) > 99
 
 
 def test_training_learns_and_repeats(text):

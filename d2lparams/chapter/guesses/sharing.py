@@ -31,7 +31,7 @@ QUESTIONS: dict[str, Question] = {
         why="The output is w². Its derivative is 2w = 6: 3 from the first use and 3 from the second.",
     ),
     "sum": Choice(
-        asks="How long is the gradient in `.grad`, the sum over both uses?",
+        asks="Layer 2 and layer 4 are one layer. How long is the gradient in `.grad`, the sum over both uses?",
         choices=(
             "shorter than the longer of its two terms",
             "as long as both terms together",

@@ -17,7 +17,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 90,
     "test_course.py": 40,
-    "c-sharing-in-practice.ipynb": 30,
+    "c-sharing-in-practice.ipynb": 55,
     "test_exercises.py": 30,
     "test_notebooks.py": 30,
     "test_d2l_versions.py": 28,

@@ -2,10 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from functools import partial
 from itertools import chain, product
 from itertools import count as from_here
 from string import ascii_uppercase
@@ -16,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from ._memory import memory_spans, overlapping
 from ._tables import MOST_LINES, Column, Table, plural, shortened
-from ._torch import check_not_lazy, names_by_tensor, parameter_names, unsaved_buffers
+from ._torch import check_not_lazy, matches, names_by_tensor, parameter_names, unsaved_buffers
 
 _ALIASES = 3  # names of one tensor that a printed line has room for
 _COLUMNS = [
@@ -59,15 +57,6 @@ def count_parameters(net: nn.Module, trainable: bool = False) -> int:
     return sum(p.numel() for p in net.parameters() if p.requires_grad or not trainable)
 
 
-def matches(pattern: str | re.Pattern[str]) -> Callable[[str], object]:
-    """Return a function that says of a name whether it matches a pattern, as `select` takes it."""
-    if isinstance(pattern, re.Pattern):
-        return pattern.search
-    if isinstance(pattern, str):
-        return partial(fnmatchcase, pat=pattern)
-    raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
-
-
 def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Parameter]:
     """Return the parameters of `net` whose name matches `pattern`, in the net's own order.
 
@@ -95,6 +84,8 @@ def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Param
         >>> list(select(net, re.compile(r"^2")))
         ['2.weight', '2.bias']
     """
+    if not isinstance(pattern, (str, re.Pattern)):
+        raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
     fits = matches(pattern)
     found: dict[str, nn.Parameter] = {}
     seen, names = set(), []

@@ -113,14 +113,13 @@ class Record(Filling):
 
         Args:
             quantity: one of `QUANTITIES`.
-            names: which parameters, each by any of its names; by default all that have a row, by the first.
+            names: which parameters, each by any of its names, a KeyError else; by default all that have a row.
 
         Returns:
             A DataFrame with a row per recorded step and a column per parameter, NaN where it has no row.
 
         Raises:
             ValueError: If there is no such quantity.
-            KeyError: If there is no such parameter.
 
         Example:
             >>> record = Record(["weight"], {}, every=1, histogram_every=0)
@@ -354,14 +353,11 @@ class Record(Filling):
         """Read what `save` wrote, onto the CPU, without running any code from the file.
 
         Args:
-            path: the file; one of version 0.2 or older, in the form of torch.save, is read too.
+            path: the file; one of version 0.2 or older, in the form of torch.save, is read too. An OSError says that it
+                cannot be read, a ValueError that it is something else, cut short, or of a newer d2lparams.
 
         Returns:
             The record.
-
-        Raises:
-            OSError: If it cannot be read, such as FileNotFoundError.
-            ValueError: If the file is something else, cut short, or written by a newer d2lparams.
 
         Example:
             >>> Record.load(__file__)  # doctest: +ELLIPSIS

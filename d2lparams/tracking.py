@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from . import _processes, _torch
 from ._tracker import Tracker
-from .access import matches, select
+from .access import select
 from .record import Record
 
 
@@ -126,4 +126,4 @@ def track(
 
 def _wants(parameters: str | re.Pattern[str] | None, name: str) -> bool:
     """Whether a parameter that came later is to be watched."""
-    return parameters is None or bool(matches(parameters)(name))
+    return parameters is None or bool(_torch.matches(parameters)(name))

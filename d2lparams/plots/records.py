@@ -185,14 +185,12 @@ def twins(record: Record, twin: Record, name: str) -> Figure:
     Args:
         record: of the net that shares.
         twin: of `untie(net)`, trained alike.
-        name: the shared parameter: one of `record.shared`, a KeyError else.
+        name: the shared parameter: one of `record.shared`, a KeyError else. It is a ValueError if its uses are not one
+            in each place, so that no layer of the twin has the gradient of one use.
 
     Returns:
         A figure of two panels over steps: left the gradient norm of each use and of the twin's layer in its place;
         right how far each parameter has moved from the common start, ‖w − w₀‖.
-
-    Raises:
-        ValueError: If the uses are not one in each place, so that no layer of the twin has the gradient of one use.
 
     Met in notebook 5.
 

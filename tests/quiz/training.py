@@ -142,7 +142,7 @@ QUIZ: list[Quiz] = [
         within=1e-5,
     ),
     Quiz(
-        asks="The same optimizer, a frozen weight of 2. What is it after 100 steps?",
+        asks="The same optimizer, a weight of 2 whose `.grad` is None. What is it after 100 steps?",
         answer=2.0,
         computed=lambda: after_steps(None, steps=100, weight_decay=0.1),
         taught=_GROUPS,
@@ -161,8 +161,8 @@ QUIZ: list[Quiz] = [
         taught=_GROUPS,
     ),
     Quiz(
-        asks="You halve the rate of plain SGD between two steps. By which factors do update:data and the gradient's "
-        "norm differ in the next step from what they would have been?",
+        asks="You halve the rate of plain SGD between two steps. In the next step, by which factor does this "
+        "change update:data, and by which the gradient's norm?",
         answer=(0.5, 1.0),
         computed=halved,
         taught="5-shared-mlp: Steer a running loop",

@@ -41,7 +41,7 @@ QUESTIONS: dict[str, Question] = {
         why="The two terms point in partly opposite directions, so parts of them cancel in the sum.",
     ),
     "skip": Choice(
-        asks="The width is 256. How do the gradients of the two uses stand to each other, before training?",
+        asks="The width is 256. What angle do the gradients of the two uses make before training?",
         choices=(
             "at right angles in both nets: there are so many directions",
             "alike in both nets: it is one weight",

@@ -161,8 +161,8 @@ QUIZ: list[Quiz] = [
         taught="2-initialization: Hand out schemes by block and by name",
     ),
     Quiz(
-        asks="Every parameter of a net with 64 hidden tanh units starts at 0.5. How many different hidden units does it "
-        "have after 100 steps?",
+        asks="Every parameter of a net with 64 hidden tanh units starts at 0.5. How many different hidden units does "
+        "it have after 100 steps?",
         answer=1,
         computed=_different_units,
         taught="2-initialization: Read the first loss",

@@ -69,7 +69,7 @@ def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Param
             name.
 
     Returns:
-        {name: Parameter}, with one entry or more.
+        A dictionary from name to Parameter, with one entry or more.
 
     Raises:
         ValueError: If nothing matches; it names the nearest.

@@ -143,7 +143,7 @@ class Record(Filling):
         """Return the quantities of the whole net, as if all its parameters were one: one number for the net.
 
         Returns:
-            A DataFrame with a row per recorded step and a column for each of `QUANTITIES`: of norms √Σ‖·‖² over the
+            A DataFrame with a row per recorded step and a column for each of `QUANTITIES`, of norms √Σ‖·‖² over the
             parameters that have a row at that step, of the update ratio √Σ‖Δw‖² / √Σ‖w‖². If the record is `lean`, the
             latest number of each parameter counts, and until each has one there is NaN.
 
@@ -257,8 +257,9 @@ class Record(Filling):
             kind: "weight" or "gradient".
 
         Returns:
-            (steps, edges, counts). steps: shape (n,). edges: (n, 65), symmetric about 0, as wide as the largest finite
-            entry of that step. counts: (n, 64); NaN and inf are in no bin, so a smaller sum tells.
+            Three arrays, the steps of shape (n,), the edges of shape (n, 65), symmetric about 0 and as wide as the
+            largest finite entry of that step, and the counts of shape (n, 64). NaN and inf are in no bin, so a smaller
+            sum tells.
 
         Raises:
             KeyError: If there is no such histogram.

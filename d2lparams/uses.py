@@ -291,8 +291,8 @@ def gradient_by_use(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, dic
         loss: a function without arguments that runs `net` and returns a scalar.
 
     Returns:
-        {name: {place: gradient}}: the parameter's first name, as in `net.named_parameters()`; the path of the module
-        that used it; and a tensor of the parameter's shape.
+        A dictionary for each parameter, by its first name, as in `net.named_parameters()`. It holds a tensor of the
+        parameter's shape for each place of use, the path of the module that used it.
 
     Raises:
         ValueError: If `loss()` is no scalar, or if it does not depend on a parameter through `net(...)`.

@@ -270,6 +270,7 @@ def test_a_call_of_a_public_function_leads_to_its_entry(site, path):
     code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
     imported = ", ".join(re.findall(r"from d2lparams import \(?([\w\s,]+)", code)).replace("\n", " ").split(", ")
     called = [name for name in d2lparams.__all__ if f"d2lparams.{name}(" in code]
-    called += [name for name in filter(None, map(str.strip, imported)) if re.search(rf"(?<!\.)\b{name}\(", code)]
+    public = set(map(str.strip, imported)) & set(d2lparams.__all__)
+    called += [name for name in public if re.search(rf"(?<!\.)\b{name}\(", code)]
     links = soup(site / f"{path.stem}.html").select("a.sphinx-codeautolink-a")
     assert {f"d2lparams.{name}" for name in called} <= {urlsplit(tag["href"]).fragment for tag in links}

@@ -1,6 +1,6 @@
 """Figures of parameters, gradients and updates. Each function takes data and returns the Figure that it drew.
 
-Titles state what the data show, and are worked out from them.
+Titles state what the data show, and are worked out from them::
 
     style      colors, line styles, panels
     records    what `track` recorded

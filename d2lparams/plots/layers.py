@@ -202,7 +202,7 @@ def line_numbers(record: Record, names: Sequence[str]) -> dict[str, int]:
         names: of at most `MOST_LINES` parameters, each its first name.
 
     Returns:
-        {name: a number for `color` and `line_style`}, no two of which look alike.
+        A dictionary from name to a number for `color` and `line_style`, no two of which look alike.
 
     Example:
         >>> record = Record([f"{i}.weight" for i in range(9)], {}, 20, 200)

@@ -98,7 +98,7 @@ def distribution(
         bins: of the histogram.
 
     Returns:
-        A figure of two panels: left the sample's histogram, right the share at or below each value.
+        A figure of two panels, left the sample's histogram, right the share at or below each value.
 
     Met in notebook 3.
 

@@ -41,7 +41,7 @@ def training(record: Record, names: Sequence[str] | None = None) -> Figure:
         names: which parameters; by default all but biases.
 
     Returns:
-        A figure of three panels: ‖w‖, ‖g‖ as the optimizer got it, and ‖Δw‖/‖w‖ with the usual one as a dashed line.
+        A figure of three panels, ‖w‖, ‖g‖ as the optimizer got it, and ‖Δw‖/‖w‖ with the usual one as a dashed line.
         None has a unit.
 
     Raises:
@@ -124,7 +124,7 @@ def uses(record: Record, name: str) -> Figure:
         name: a parameter that was used more than once: one of `record.shared`, a KeyError else.
 
     Returns:
-        A figure of two panels: left ‖g‖ over steps, right the cosine between each two uses, from −1 to 1.
+        A figure of two panels, left ‖g‖ over steps, right the cosine between each two uses, from −1 to 1.
 
     Met in notebook 5.
 
@@ -189,7 +189,7 @@ def twins(record: Record, twin: Record, name: str) -> Figure:
             in each place, so that no layer of the twin has the gradient of one use.
 
     Returns:
-        A figure of two panels over steps: left the gradient norm of each use and of the twin's layer in its place;
+        A figure of two panels over steps, left the gradient norm of each use and of the twin's layer in its place;
         right how far each parameter has moved from the common start, ‖w − w₀‖.
 
     Met in notebook 5.
@@ -233,7 +233,7 @@ def histograms(record: Record, name: str, rows: int = 12) -> Figure:
         rows: how many of the recorded steps are drawn, evenly spread; 2 or more.
 
     Returns:
-        A figure of two panels: the weight's entries left, its gradient's right, a ridge of unit area for each step.
+        A figure of two panels, the weight's entries left, its gradient's right, a ridge of unit area for each step.
 
     Met in notebook 5.
 

@@ -1,5 +1,7 @@
 """Interactive figures of records and loops, for a Jupyter notebook: they hold sliders and draw, and compute nothing.
 
+::
+
     monitor     a live view of a training, with pause, stop and its rate
     scrubber    replay a record's gradient by use, step by step
 

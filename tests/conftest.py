@@ -24,7 +24,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_widgets.py": 20,
     "test_two_processes.py": 14,
     "test_hostile.py": 18,
-    "test_html.py": 15,
+    "test_html.py": 35,
     "test_sandbox.py": 15,
     "2-initialization.ipynb": 10,
     "e-answers.ipynb": 10,

@@ -5,6 +5,7 @@ a sandbox. What measures time stands in test_speed.py, so that no two of these r
 """
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -LONG.get(item.path.name, 0))
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if isinstance(item, pytest.DoctestItem) and pyplot:  # an example leaves its figure open, and too many are a warning
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out notebooks and what takes long")
 
 
+class _CloseFigures:
+    """Closes what the examples in docstrings leave open: too many figures are a warning."""
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if isinstance(item, pytest.DoctestItem) and pyplot:
+            pyplot.close("all")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_CloseFigures())  # a conftest's own hooks see only the tests below it
     if config.getoption("quick"):
         config.option.nbval = False
     if WORKER or not config.getoption("numprocesses", None):  # a process that only gives out work need not wait for it
@@ -58,12 +68,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -LONG.get(item.path.name, 0))
-
-
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if isinstance(item, pytest.DoctestItem) and pyplot:  # an example leaves its figure open, and too many are a warning
-        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

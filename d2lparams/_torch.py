@@ -97,18 +97,24 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
-    """Whether all entries are finite; False may be an overflow of their norm. Only on the CPU nobody waits for it."""
-    together = _look_up(torch, "_foreach_norm")
-    if together is None:
-        _missing("_foreach_norm", "looking for NaN at each step takes longer")
-    parts = [local(tensor) for tensor in tensors]
-    found = [norm(part) for part in parts] if together is None else together(parts)
-    return math.isfinite(torch.stack(found).sum())
+    """Whether the norms of all tensors are finite. Only on the CPU nobody waits for it."""
+    return math.isfinite(_norms(tensors).sum())
 
 
 def nonfinite(tensors: Sequence[Tensor]) -> Tensor:
-    """Return of each tensor whether an entry is NaN or infinite, on the device of the first, without waiting for it."""
-    return torch.stack([(~local(tensor).isfinite()).any().to(tensors[0].device) for tensor in tensors])
+    """Return of each tensor whether its norm is NaN or infinite, on the device of the first, without waiting for it."""
+    return ~_norms(tensors).isfinite()
+
+
+def _norms(tensors: Sequence[Tensor]) -> Tensor:
+    """Return ‖tensor‖ of what this process holds of each, shape (tensors,), by few kernels."""
+    parts = [local(tensor) for tensor in tensors]
+    together = _look_up(torch, "_foreach_norm")
+    if together is None:
+        _missing("_foreach_norm", "looking for NaN at each step takes longer")
+    low = any(part.dtype in (torch.float16, torch.bfloat16) for part in parts)  # whose own norm overflows
+    found = [norm(part) for part in parts] if low or together is None else together(parts)
+    return torch.stack([size.to(found[0].device) for size in found])
 
 
 def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -10,7 +10,7 @@ from loops import batches, fit, shared_mlp
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from d2lparams import gradient_by_use, track, untie
+from d2lparams import _torch, gradient_by_use, track, untie
 
 
 class InPlace(torch.optim.SGD):
@@ -117,8 +117,11 @@ def test_a_gradient_that_was_changed_entry_by_entry_shows_in_the_check():
 # ---- NaN at every step
 
 
+@pytest.mark.parametrize("waits", [True, False], ids=["on the CPU", "as on a GPU"])
 @pytest.mark.parametrize("culprit", ["0.weight", "2.weight", "6.bias"])
-def test_the_first_nan_is_found_at_its_step_and_parameter(culprit):
+def test_the_first_nan_is_found_at_its_step_and_parameter(culprit, waits, monkeypatch):
+    if not waits:  # there every step is marked, and nobody asks whether all is well
+        monkeypatch.setattr(_torch, "all_finite", lambda tensors: False)
     net = shared_mlp()
     seen = []
 

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from . import compat as compat  # before anybody imports torchvision
 from .access import count_parameters, parameter_table, select
 from .health import health
-from .initializers import Initializer, fan_in_out, half_zero_uniform_, initialize
+from .initializers import initialize
 from .record import Record
+from .schemes import Initializer, fan_in_out, half_zero_uniform_
 from .sharing import tie, ties, untie
 from .tracking import track
 from .uses import gradient_by_use

@@ -62,7 +62,7 @@ def check_not_lazy(names: Iterable[str]) -> None:
 
 def dense(tensor: Tensor) -> Tensor:
     """Return a tensor without history, laid out densely."""
-    return tensor.detach().to_dense() if tensor.is_sparse else tensor.detach()
+    return tensor.detach() if tensor.layout in (torch.strided, torch.jagged) else tensor.detach().to_dense()
 
 
 def real(tensor: Tensor) -> Tensor:
@@ -129,15 +129,27 @@ def slices(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def moments(tensor: Tensor) -> tuple[float | None, float | None]:
-    """Return (mean, std) over all entries, or (None, None) where there are no values."""
-    if is_lazy(tensor) or tensor.is_meta or not tensor.numel():
+    """Return (mean, std) over all entries, or (None, None) where there are no values; all ask for a DTensor's."""
+    if is_lazy(tensor) or tensor.is_meta:
         return None, None
-    values = dense(tensor)
-    exact = torch.float32 if values.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    values = values.abs() if values.is_complex() else values.to(exact)
-    mean = values.mean()
-    std = torch.linalg.vector_norm(values - mean) / values.numel() ** 0.5  # torch.std_mean takes four times as long
-    return mean.item(), std.item()
+    try:
+        values = _plain(tensor)
+        if not values.numel():
+            return None, None
+        exact = torch.float32 if values.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+        values = values.abs() if values.is_complex() else values.to(exact)
+        mean = whole(values.sum()) / values.numel() if is_sharded(values) else values.mean()
+        size = whole(torch.linalg.vector_norm(values - mean.item()))  # torch.std_mean takes four times as long
+        return mean.item(), size.item() / values.numel() ** 0.5
+    except (RuntimeError, NotImplementedError, TypeError):  # a subclass that hides its numbers
+        return None, None
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Return the numbers that a tensor stands for, whatever it is made of."""
+    if tensor.is_nested:
+        return torch.cat([part.detach().reshape(-1) for part in tensor.unbind()])
+    return tensor.detach().dequantize() if tensor.is_quantized else dense(tensor)
 
 
 # ---- private names of torch
@@ -242,6 +254,11 @@ def children(module: nn.Module) -> dict[str, nn.Module]:
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return {name: Parameter} of what a module itself holds, whatever its `named_parameters` leaves out."""
     return {name: p for name, p in module._parameters.items() if p is not None}
+
+
+def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
+    """Return {name: buffer} of what a module itself holds, with those that are None so far."""
+    return dict(module._buffers)
 
 
 def uncompiled(module: nn.Module) -> nn.Module:

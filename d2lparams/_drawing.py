@@ -1,0 +1,189 @@
+"""How `initialize` draws on copies, and how the copies move into the net, all of them or none."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Generator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from ._kinds import accepted
+from ._memory import memory_spans, overlapping, strides
+from ._parametrized import ByList
+from ._rules import Choice, Scheme
+from ._torch import check_not_lazy, is_sharded, own_buffers, whole
+
+_MOST_NAMES = 4  # in a note
+
+
+def described(scheme: Scheme) -> str:
+    """Return a scheme as a reader would write it: normal_(std=0.01)."""
+    if isinstance(scheme, functools.partial):
+        bound = {key: value for key, value in scheme.keywords.items() if not isinstance(value, torch.Generator)}
+        given = [*map(str, scheme.args), *(f"{key}={value}" for key, value in bound.items())]
+        return f"{described(scheme.func)}({', '.join(given)})"
+    name = str(getattr(scheme, "__name__", type(scheme).__name__))
+    return "a lambda" if name == "<lambda>" else name
+
+
+def check_can_be_filled(chosen: Mapping[Tensor, str]) -> None:
+    """Raise ValueError for Parameters, given with their names, whose numbers no scheme can set."""
+    check_not_lazy(name for p, name in chosen.items() if is_lazy(p))
+    for why, is_so in _REASONS.items():
+        if found := [(name, p) for p, name in chosen.items() if is_so(p)]:
+            more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+            names = ", ".join(name for name, _ in found[:_MOST_NAMES])
+            raise ValueError(f"{names}{more} cannot be filled: {why.format(found[0][1].dtype)}. Nothing was changed")
+
+
+def _is_stretched(p: Tensor) -> bool:
+    steps = strides(p) if p.layout is torch.strided and not p.is_nested else ()
+    return bool(p.numel()) and 1 + sum((size - 1) * step for size, step in steps) < p.numel() if steps else False
+
+
+def _is_coded(p: Tensor) -> bool:
+    return p.is_quantized or (p.itemsize == 1 and p.dtype is not torch.bool)
+
+
+_LEAVE = "leave this out by a rule with None in place of a scheme"
+_REASONS: dict[str, Callable[[Tensor], bool]] = {
+    "expand() gave it fewer numbers than its shape says; clone() gives as many": _is_stretched,
+    "what is made under torch.inference_mode() can change only there; call initialize there too, or build the net "
+    "outside": lambda p: p.is_inference() and not torch.is_inference_mode_enabled(),
+    "quantized codes ({}) depend on a scale that no scheme sets; initialize the net before it is quantized, or "
+    f"{_LEAVE}": _is_coded,
+    f"a scheme cannot fill a nested tensor; {_LEAVE}": lambda p: p.is_nested,
+}
+
+
+@contextlib.contextmanager
+def buffers_kept(chosen: Mapping[Tensor, Choice]) -> Generator[None, None, None]:
+    """If something fails, give parametrizations back the buffers that their `right_inverse` has set."""
+    made_by = [choice.place.made_by for choice in chosen.values()]
+    modules = {module for by in made_by if isinstance(by, ByList) for module in by.steps.modules()}
+    before = [
+        (module, name, None if b is None else b.clone())
+        for module in modules
+        for name, b in own_buffers(module).items()
+    ]
+    try:
+        yield
+    except BaseException:
+        for module, name, buffer in before:
+            setattr(module, name, buffer)
+        raise
+
+
+def drawn(chosen: Mapping[Tensor, Choice], generator: torch.Generator | None) -> dict[Tensor, Tensor]:
+    """Return {Parameter: its new values}, drawn in the order of `chosen`; nothing in the net changes."""
+    rules = {choice.key: choice.scheme for choice in chosen.values() if choice.scheme is not None}
+    offered = {key: accepted(scheme, "name", "generator", "layer") for key, scheme in rules.items()}
+    values: dict[Tensor, Tensor] = {}
+    for p, choice in chosen.items():
+        if p not in values and choice.scheme is not None:
+            new = _draw(p, choice, choice.scheme, offered[choice.key], generator)
+            values.update(zip(choice.place.parameters, new, strict=True))
+    return values
+
+
+def _draw(
+    p: Tensor, choice: Choice, scheme: Scheme, offered: set[str], generator: torch.Generator | None
+) -> tuple[Tensor, ...]:
+    """Return what `scheme` makes of a copy of `p`, or the Parameters of which a parametrized tensor is then made."""
+    place = choice.place
+    old = p.detach() if place.made_by is None else place.made_by.made()
+    values = _copied(old, old.device if generator is None or old.is_meta else generator.device)
+    shape = tuple(values.shape)
+    subject = f"scheme {described(scheme)} on {place.name!r} {shape}"
+    offers = {"name": place.name, "generator": generator, "layer": place.layer}
+    state = torch.random.get_rng_state() if generator is not None else None
+    try:
+        result = scheme(values, **{key: offers[key] for key in offered})
+        if choice.padding is not None and tuple(values.shape) == shape:
+            values[choice.padding] = 0
+    except Exception as error:
+        raise ValueError(
+            f"{subject} failed, so nothing was changed: {str(error).rstrip('.')}; a rule for "
+            f"({type(place.layer).__name__}, {place.own!r}) before this one would take it"
+        ) from error
+    if isinstance(result, Tensor) and result is not values and _storage(result) != _storage(values):
+        raise ValueError(
+            f"{subject} returned a new tensor, so nothing was changed: fill the tensor it is given, in place"
+        )
+    if tuple(values.shape) != shape:
+        raise ValueError(f"{subject} made its shape {tuple(values.shape)}, so nothing was changed: keep the shape")
+    if state is not None and not torch.equal(state, torch.random.get_rng_state()):
+        raise ValueError(
+            f"{subject} drew from torch's global generator, not from yours, so nothing was changed: "
+            f"let it take `generator=None` and hand that on to nn.init"
+        )
+    try:
+        parts = (values,) if place.made_by is None else place.made_by.taken_apart(values.to(old.device))
+        return tuple(map(_divided, parts, place.parameters))
+    except Exception as error:
+        raise ValueError(f"{subject} made what cannot be written, so nothing was changed: {error}") from error
+
+
+def _copied(tensor: Tensor, device: torch.device) -> Tensor:
+    if is_sharded(tensor):
+        if tensor.is_meta:
+            return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+        tensor = whole(tensor).clone()
+    elif type(tensor) is not Tensor and type(tensor) is not nn.Parameter:  # its `to` may hand out the same memory
+        tensor = tensor.clone()
+    else:
+        return tensor.to(device, copy=True)
+    return tensor.to(device)
+
+
+def _divided(values: Tensor, p: Tensor) -> Tensor:
+    """Return the values as a DTensor where `p` is one; what process 0 drew counts."""
+    if not is_sharded(p) or p.is_meta:
+        return values
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(p, DTensor)
+    return distribute_tensor(values.to(p.device), p.device_mesh, p.placements)
+
+
+def _storage(tensor: Tensor) -> int | None:
+    """Return the address of a tensor's storage, 0 on the meta device, None where there is none."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else None
+
+
+def write(values: dict[Tensor, Tensor], names: Mapping[Tensor, str]) -> None:
+    """Copy new values into their Parameters; if one refuses, give all of them back what they had."""
+    undo: list[tuple[Tensor, Tensor]] = []
+    p = None
+    try:
+        for p, new in values.items():
+            if not p.is_meta:
+                old = p.detach().clone()
+                undo.append((p, old))
+                p.copy_(new)
+                values[p] = old  # so that at any time there is one copy of each
+    except BaseException as error:
+        for changed, old in undo:
+            with contextlib.suppress(Exception):  # the one that refused
+                changed.copy_(old)
+        if p is None or not isinstance(error, Exception):
+            raise
+        raise ValueError(f"{names[p]} refused its new values, so nothing was changed: {error}") from error
+
+
+def shared_memory(names: Mapping[Tensor, list[str]], said: Mapping[Tensor, str]) -> list[str]:
+    """Return a sentence for each memory that several Parameters lie over, if a scheme, which `said` has, filled one."""
+    notes = []
+    place = {p: i for i, p in enumerate(names)}
+    for group in overlapping(memory_spans(names)):
+        filled = [p for p in sorted(group, key=place.__getitem__) if p in said]
+        if len(group) < 2 or not filled:
+            continue
+        listed = " and ".join(names[p][0] for p in sorted(group, key=place.__getitem__)[:_MOST_NAMES])
+        more = f" and {len(group) - _MOST_NAMES} more" if len(group) > _MOST_NAMES else ""
+        last = f"{said[filled[-1]]} for {names[filled[-1]][0]}"
+        times = "drawn once, and changed under all of these names: " if len(filled) == 1 else ""
+        times = times or f"drawn {len(filled)} times; what stands there was drawn last: "
+        notes.append(f"{listed}{more} share memory, {times}{last}")
+    return notes

@@ -1,0 +1,83 @@
+"""What a Parameter is to its layer: a weight, a bias, a scale or something else, and what torch gives that."""
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ._torch import is_bias
+
+Kind = Literal["weight", "bias", "scale", "other"]
+_TABLES = re.compile(
+    r"(^|_)(pos|position|positional|rel|relative|tokens?|bias(es)?|embed|embeddings?|log|scale|gamma|table|quer(y|ies)|latents?"
+    r"|prompts?)(_|$)"
+)
+
+
+def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
+    """Return what a Parameter is to the layer that holds it; by name and shape alone where no layer is given.
+
+    Args:
+        tensor: the Parameter, or a tensor of its shape.
+        name: its name; the last part counts.
+        layer: the module that holds it.
+
+    Returns:
+        "weight" for what joins inputs to outputs, "bias", "scale" for what normalization layers multiply by, "other"
+        for the rest: the slope of a PReLU, tokens, tables of positions, magnitudes, factors of whole layers.
+    """
+    own = name.rpartition(".")[2]
+    if layer is None:
+        return "bias" if is_bias(own) else "weight" if tensor.dim() >= 2 else "scale"
+    if isinstance(layer, nn.PReLU):
+        return "other"
+    if is_bias(own):
+        of_torch = type(layer).__module__.startswith("torch.nn.")
+        return "bias" if own == "bias" or (tensor.dim() < 2 and (of_torch or own.endswith("_bias"))) else "other"
+    if "weight" in own and tensor.dim() >= 2 and not _is_magnitude(own, layer):
+        return "weight"
+    if "Norm" in type(layer).__name__:
+        return "scale" if own in ("weight", "scale", "gamma") and tensor.dim() < 2 else "other"
+    joins = sum(size > 1 for size in tensor.shape) >= 2 and not _TABLES.search(own)
+    return "weight" if joins else "other"
+
+
+def _is_magnitude(own: str, layer: nn.Module) -> bool:
+    """Whether this is the factor that weight normalization keeps apart from the direction."""
+    return own.endswith("_g") and hasattr(layer, own[:-1] + "v")
+
+
+def padding_row(layer: nn.Module | None, own: str) -> int | None:
+    """Return the row of an embedding that stands for padding; None if there is none."""
+    if own == "weight" and isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
+        return layer.padding_idx
+    return None
+
+
+def torch_rule(own: str, layer: nn.Module | None) -> Callable[..., Tensor] | None:
+    """Return the scheme that torch has for a Parameter that is neither weight, bias nor scale; None if it has none.
+
+    The slope of a PReLU gets its layer's first value, by default 0.25; `bias_k` and `bias_v` of an attention are drawn
+    by Xavier's normal scheme; a table of relative positions, as Swin transformers have it, gets a std of 0.02.
+    """
+    if isinstance(layer, nn.PReLU):
+        slope = layer.init
+        return lambda tensor, generator=None: nn.init.constant_(tensor, slope)
+    if isinstance(layer, nn.MultiheadAttention) and own in ("bias_k", "bias_v"):
+        return nn.init.xavier_normal_
+    if own == "relative_position_bias_table":
+        return partial(nn.init.trunc_normal_, std=0.02)
+    return None
+
+
+def accepted(function: Callable[..., object], *names: str) -> set[str]:
+    """Return those of `names` that a function takes beside its first argument, unless a partial has filled them."""
+    try:
+        known = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # written in C
+        return set()
+    free = (inspect.Parameter.empty, None, "")
+    return {p.name for p in known[1:] if p.name in names and any(p.default is value for value in free)}

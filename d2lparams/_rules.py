@@ -10,7 +10,8 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from ._kinds import kind_of, padding_row
 from ._parametrized import ByList, ByMagnitude, Parametrized
-from ._torch import matches, own_parameters
+from ._patterns import as_regex
+from ._torch import own_parameters
 from .access import select
 
 Scheme = Callable[..., object]
@@ -149,7 +150,8 @@ def _met(net: nn.Module, key: Any, places: list[Place], by_name: dict[str, Place
     if not types:
         return [by_name.get(name) or Place(name, net, (p,)) for name, p in select(net, pattern).items()]
     paths = {path for path, module in net.named_modules(remove_duplicate=False) if isinstance(module, types)}
-    fits = matches(pattern) if pattern is not None else bool
+    regex = as_regex(pattern or "**") if pattern is None or isinstance(pattern, str) else pattern
+    fits = regex.search if regex is pattern else regex.fullmatch
     found = [place for place in places if any(fits(name) for name in _names_below(place.name, paths))]
     if not found:
         kinds = dict.fromkeys(type(module).__name__ for module in net.modules() if own_parameters(module))

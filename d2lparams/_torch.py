@@ -5,12 +5,9 @@ feature goes without it; everything else works.
 """
 
 import math
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -46,11 +43,6 @@ def weight_names(names: Iterable[str]) -> list[str]:
     """Return the names that are no biases'; all of them if each is one."""
     every = list(names)
     return [name for name in every if not is_bias(name)] or every
-
-
-def matches(pattern: str | re.Pattern[str]) -> Callable[[str], object]:
-    """Return a function that says of a name whether it matches a pattern, as `select` takes it."""
-    return pattern.search if isinstance(pattern, re.Pattern) else partial(fnmatchcase, pat=pattern)
 
 
 def check_not_lazy(names: Iterable[str]) -> None:

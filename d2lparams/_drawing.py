@@ -2,14 +2,15 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Generator, Mapping
+import itertools
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ._kinds import accepted
-from ._memory import memory_spans, overlapping, strides
+from ._memory import Span, memory_spans, overlapping, strides
 from ._parametrized import ByList
 from ._rules import Choice, Scheme
 from ._torch import check_not_lazy, is_sharded, own_buffers, whole
@@ -27,11 +28,12 @@ def described(scheme: Scheme) -> str:
     return "a lambda" if name == "<lambda>" else name
 
 
-def check_can_be_filled(chosen: Mapping[Tensor, str]) -> None:
+def check_can_be_filled(named: Iterable[tuple[Tensor, str]]) -> None:
     """Raise ValueError for Parameters, given with their names, whose numbers no scheme can set."""
-    check_not_lazy(name for p, name in chosen.items() if is_lazy(p))
+    pairs = list(named)
+    check_not_lazy(name for p, name in pairs if is_lazy(p))
     for why, is_so in _REASONS.items():
-        if found := [(name, p) for p, name in chosen.items() if is_so(p)]:
+        if found := [(name, p) for p, name in pairs if is_so(p)]:
             more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
             names = ", ".join(name for name, _ in found[:_MOST_NAMES])
             raise ValueError(f"{names}{more} cannot be filled: {why.format(found[0][1].dtype)}. Nothing was changed")
@@ -60,7 +62,7 @@ _REASONS: dict[str, Callable[[Tensor], bool]] = {
 @contextlib.contextmanager
 def buffers_kept(chosen: Mapping[Tensor, Choice]) -> Generator[None, None, None]:
     """If something fails, give parametrizations back the buffers that their `right_inverse` has set."""
-    made_by = [choice.place.made_by for choice in chosen.values()]
+    made_by = {choice.place.made_by for choice in chosen.values()}
     modules = {module for by in made_by if isinstance(by, ByList) for module in by.steps.modules()}
     before = [
         (module, name, None if b is None else b.clone())
@@ -152,7 +154,7 @@ def _storage(tensor: Tensor) -> int | None:
     return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else None
 
 
-def write(values: dict[Tensor, Tensor], names: Mapping[Tensor, str]) -> None:
+def write(values: dict[Tensor, Tensor], names: Mapping[Tensor, list[str]]) -> None:
     """Copy new values into their Parameters; if one refuses, give all of them back what they had."""
     undo: list[tuple[Tensor, Tensor]] = []
     p = None
@@ -169,21 +171,32 @@ def write(values: dict[Tensor, Tensor], names: Mapping[Tensor, str]) -> None:
                 changed.copy_(old)
         if p is None or not isinstance(error, Exception):
             raise
-        raise ValueError(f"{names[p]} refused its new values, so nothing was changed: {error}") from error
+        raise ValueError(f"{names[p][0]} refused its new values, so nothing was changed: {error}") from error
 
 
 def shared_memory(names: Mapping[Tensor, list[str]], said: Mapping[Tensor, str]) -> list[str]:
     """Return a sentence for each memory that several Parameters lie over, if a scheme, which `said` has, filled one."""
     notes = []
-    place = {p: i for i, p in enumerate(names)}
-    for group in overlapping(memory_spans(names)):
-        filled = [p for p in sorted(group, key=place.__getitem__) if p in said]
+    spans = memory_spans(names)
+    if not _any_meet(spans.values()):
+        return []
+    order = {p: i for i, p in enumerate(names)}
+    for found in overlapping(spans):
+        group = sorted(found, key=order.__getitem__)
+        filled = [p for p in group if p in said]
         if len(group) < 2 or not filled:
             continue
-        listed = " and ".join(names[p][0] for p in sorted(group, key=place.__getitem__)[:_MOST_NAMES])
+        listed = " and ".join(names[p][0] for p in group[:_MOST_NAMES])
         more = f" and {len(group) - _MOST_NAMES} more" if len(group) > _MOST_NAMES else ""
         last = f"{said[filled[-1]]} for {names[filled[-1]][0]}"
         times = "drawn once, and changed under all of these names: " if len(filled) == 1 else ""
         times = times or f"drawn {len(filled)} times; what stands there was drawn last: "
         notes.append(f"{listed}{more} share memory, {times}{last}")
     return notes
+
+
+def _any_meet(spans: Iterable[Span]) -> bool:
+    ends: dict[Hashable, list[tuple[int, int]]] = {}
+    for space, start, end in spans:
+        ends.setdefault(space, []).append((start, end))
+    return any(before[1] > after[0] for here in ends.values() for before, after in itertools.pairwise(sorted(here)))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ._torch import is_bias
 
@@ -37,7 +38,7 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
     if is_bias(own):
         of_torch = type(layer).__module__.startswith("torch.nn.")
         return "bias" if own == "bias" or (tensor.dim() < 2 and (of_torch or own.endswith("_bias"))) else "other"
-    if "weight" in own and tensor.dim() >= 2 and not _is_magnitude(own, layer):
+    if "weight" in own and tensor.dim() >= 2 and not is_magnitude(own, layer):
         return "weight"
     if "Norm" in type(layer).__name__:
         return "scale" if own in ("weight", "scale", "gamma") and tensor.dim() < 2 else "other"
@@ -45,9 +46,18 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
     return "weight" if joins else "other"
 
 
-def _is_magnitude(own: str, layer: nn.Module) -> bool:
-    """Whether this is the factor that weight normalization keeps apart from the direction."""
-    return own.endswith("_g") and hasattr(layer, own[:-1] + "v")
+def is_magnitude(own: str, layer: nn.Module) -> bool:
+    """Whether a Parameter is the factor that the old `torch.nn.utils.weight_norm` keeps apart from the direction."""
+    if not own.endswith("_g"):
+        return False
+    name = own.removesuffix("_g")
+    factor, direction = getattr(layer, own, None), getattr(layer, name + "_v", None)
+    if not (isinstance(factor, nn.Parameter) and isinstance(direction, nn.Parameter)):
+        return False
+    if is_lazy(factor) or is_lazy(direction) or not hasattr(layer, name):
+        return False
+    sizes = zip(factor.shape, direction.shape, strict=False)
+    return factor.dim() in (0, direction.dim()) and all(size in (1, wanted) for size, wanted in sizes)
 
 
 def padding_row(layer: nn.Module | None, own: str) -> int | None:

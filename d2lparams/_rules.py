@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
-from ._kinds import kind_of, padding_row
+from ._kinds import is_magnitude, kind_of, padding_row
 from ._parametrized import ByList, ByMagnitude, Parametrized
 from ._patterns import as_regex
 from ._torch import own_parameters
@@ -70,8 +70,8 @@ def _parts(key: Any) -> tuple[tuple[Any, ...], Any]:
         return (), key
     if not isinstance(key, tuple):
         return (key,), None
-    if key and isinstance(key[-1], (str, re.Pattern)):
-        return key[:-1] or (nn.Module,), key[-1]
+    if len(key) > 1 and isinstance(key[-1], (str, re.Pattern)):
+        return key[:-1], key[-1]
     return key, None
 
 
@@ -82,9 +82,8 @@ def said(key: Key) -> str:
     return key.__name__ if isinstance(key, type) else repr(key)
 
 
-def _places(net: nn.Module) -> tuple[list[Place], dict[str, Place]]:
+def _places(layers: Mapping[str, nn.Module]) -> tuple[list[Place], dict[str, Place]]:
     """Return the places for rules by type, and {name: the place for rules by name}; a place for each name."""
-    layers = dict(net.named_modules(remove_duplicate=False))
     places: list[Place] = []
     by_name: dict[str, Place] = {}
     for path, layer in layers.items():
@@ -98,7 +97,7 @@ def _places(net: nn.Module) -> tuple[list[Place], dict[str, Place]]:
         else:
             here = {name: Place(dot + name, layer, (p,)) for name, p in owned.items()}
             by_name.update({place.name: place for place in here.values()})
-            for name in [name[:-2] for name in owned if name.endswith("_g") and name[:-1] + "v" in owned]:
+            for name in [own.removesuffix("_g") for own in owned if is_magnitude(own, layer)]:
                 pair = (here.pop(name + "_g").parameters[0], here.pop(name + "_v").parameters[0])
                 places.append(Place(dot + name, layer, pair, ByMagnitude(*pair)))
             places += here.values()
@@ -114,11 +113,12 @@ def choose(net: nn.Module, schemes: Mapping[Any, Scheme | None]) -> dict[Tensor,
     Raises:
         ValueError: For a rule that matches nothing, or nothing that others have left.
     """
-    places, by_name = _places(net)
+    layers = dict(net.named_modules(remove_duplicate=False))
+    places, by_name = _places(layers)
     padded = [(place, row) for place in places if (row := padding_row(place.layer, place.own)) is not None]
     rows = {p: row for place, row in padded for p in place.parameters}
     chosen: dict[Tensor, Choice] = {}
-    met = {key: _met(net, key, places, by_name) for key in schemes}
+    met = {key: _met(net, key, layers, places, by_name) for key in schemes}
     for last in (False, True):
         for key, scheme in schemes.items():
             types, pattern = _parts(key)
@@ -130,13 +130,20 @@ def choose(net: nn.Module, schemes: Mapping[Any, Scheme | None]) -> dict[Tensor,
     used = {choice.key for choice in chosen.values()}
     for key in schemes:
         if key not in used:
-            place = met[key][0]
-            winner = next(chosen[p].key for p in place.parameters if p in chosen)
-            raise ValueError(
-                f"pattern {said(key)} is never used: {said(winner)}, which comes before it, already took "
-                f"{place.name!r} and the first match wins; write the narrower pattern first"
-            )
+            _raise_never_used(key, met[key][0], chosen, list(schemes))
     return chosen
+
+
+def _raise_never_used(key: Key, place: Place, chosen: Mapping[Tensor, Choice], order: list[Key]) -> None:
+    winner = next(chosen[p].key for p in place.parameters if p in chosen)
+    earlier = order.index(winner) < order.index(key)
+    raise ValueError(
+        f"pattern {said(key)} is never used: {said(winner)}, which comes before it, already took {place.name!r} and "
+        f"the first match wins; write the narrower pattern first"
+        if earlier
+        else f"pattern {said(key)} is never used: it matches biases only, such as {place.name!r}, which a type alone "
+        f"leaves to {said(winner)}; leave it out, or write ({said(key)}, '**')"
+    )
 
 
 def _is_bias(place: Place) -> bool:
@@ -144,12 +151,14 @@ def _is_bias(place: Place) -> bool:
     return place.own == "bias" if is_lazy(p) else kind_of(p, place.own, place.layer) == "bias"
 
 
-def _met(net: nn.Module, key: Any, places: list[Place], by_name: dict[str, Place]) -> list[Place]:
+def _met(
+    net: nn.Module, key: Any, layers: Mapping[str, nn.Module], places: list[Place], by_name: dict[str, Place]
+) -> list[Place]:
     """Return the places that a rule matches, one or more."""
     types, pattern = _parts(key)
     if not types:
         return [by_name.get(name) or Place(name, net, (p,)) for name, p in select(net, pattern).items()]
-    paths = {path for path, module in net.named_modules(remove_duplicate=False) if isinstance(module, types)}
+    paths = {path for path, module in layers.items() if isinstance(module, types)}
     regex = as_regex(pattern or "**") if pattern is None or isinstance(pattern, str) else pattern
     fits = regex.search if regex is pattern else regex.fullmatch
     found = [place for place in places if any(fits(name) for name in _names_below(place.name, paths))]

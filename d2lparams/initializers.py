@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 from ._drawing import buffers_kept, check_can_be_filled, described, drawn, shared_memory, write
 from ._rules import Scheme, check, choose
 from ._tables import Column, Table, mean_and_std, shortened
-from ._torch import moments, parameter_names
+from ._torch import moments_of, parameter_names
 
 
 class Init(NamedTuple):
@@ -151,12 +151,16 @@ def initialize(
     check(schemes)
     names = parameter_names(net)
     found = choose(net, schemes)
-    chosen = {p: found[p] for p in names if p in found and found[p].scheme is not None}
-    first = {p: known[0] for p, known in names.items()}
-    check_can_be_filled({p: first[p] for p in chosen})
+    met = {p: (known[0], found[p]) for p, known in names.items() if p in found}
+    chosen = {p: choice for p, (_, choice) in met.items() if choice.scheme is not None}
+    check_can_be_filled((p, name) for p, (name, choice) in met.items() if choice.scheme is not None)
     with buffers_kept(chosen):
         values = drawn(chosen, generator)
-        write(values, first)
-    said = {p: described(choice.scheme) for p, choice in chosen.items() if choice.scheme is not None}
-    rows = [Init(tuple(known), _shape(p), said.get(p), *moments(p)) for p, known in names.items()]
+        write(values, names)
+    labels = {choice.key: described(choice.scheme) for choice in chosen.values() if choice.scheme is not None}
+    said = {p: labels[choice.key] for p, choice in chosen.items()}
+    rows = [
+        Init(tuple(known), _shape(p), said.get(p), *numbers)
+        for (p, known), numbers in zip(names.items(), moments_of([*names]), strict=True)
+    ]
     return InitReport(rows, shared_memory(names, said))

@@ -94,7 +94,7 @@ def _draw(
 ) -> tuple[Tensor, ...]:
     """Return what `scheme` makes of a copy of `p`, or the Parameters of which a parametrized tensor is then made."""
     place = choice.place
-    old = p.detach() if place.made_by is None else place.made_by.made()
+    old = p.detach() if place.made_by is None else place.made_by.made().contiguous()
     values = _copied(old, old.device if generator is None or old.is_meta else generator.device)
     shape = tuple(values.shape)
     subject = f"scheme {described(scheme)} on {place.name!r} {shape}"

@@ -12,8 +12,12 @@ from torch.nn.parameter import is_lazy
 from ._torch import is_bias
 
 Kind = Literal["weight", "bias", "scale", "other"]
+_NORMS = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d),
+    *(nn.InstanceNorm3d, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm),
+)
 _TABLES = re.compile(
-    r"(^|_)(pos|position|positional|rel|relative|tokens?|bias(es)?|embed|embeddings?|log|scale|gamma|table|quer(y|ies)|latents?"
+    r"(^|_)(alpha|pos|position|positional|rel|relative|tokens?|bias(es)?|embed|embeddings?|log|scale|gamma|table|quer(y|ies)|latents?"
     r"|prompts?)(_|$)"
 )
 
@@ -37,13 +41,19 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
         return "other"
     if is_bias(own):
         of_torch = type(layer).__module__.startswith("torch.nn.")
-        return "bias" if own == "bias" or (tensor.dim() < 2 and (of_torch or own.endswith("_bias"))) else "other"
+        return "bias" if own == "bias" or (of_torch and tensor.dim() < 2) else "other"
     if "weight" in own and tensor.dim() >= 2 and not is_magnitude(own, layer):
         return "weight"
     if "Norm" in type(layer).__name__:
-        return "scale" if own in ("weight", "scale", "gamma") and tensor.dim() < 2 else "other"
+        is_scale = own in ("weight", "scale", "gamma") and tensor.dim() < 2
+        return "scale" if is_scale and not _adds_one(tensor, layer) else "other"
     joins = sum(size > 1 for size in tensor.shape) >= 2 and not _TABLES.search(own)
     return "weight" if joins else "other"
+
+
+def _adds_one(tensor: Tensor, layer: nn.Module) -> bool:
+    """Whether a scale starts at 0, as in norms of others that multiply by 1 + scale: those of Gemma, for example."""
+    return not isinstance(layer, _NORMS) and not tensor.is_meta and not tensor.any()
 
 
 def is_magnitude(own: str, layer: nn.Module) -> bool:

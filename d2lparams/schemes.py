@@ -11,23 +11,23 @@ from ._kinds import accepted, kind_of, torch_rule
 from ._torch import check_not_lazy, own_parameters
 
 
-def fan_in_out(weight: Tensor | nn.Module) -> tuple[int, int]:
+def fan_in_out(weight: Tensor | nn.Module, layer: nn.Module | None = None) -> tuple[int, int]:
     """Return how many inputs feed one output of a layer, and how many outputs one input feeds.
 
-    Of a layer it knows groups, and which dimension is the inputs': a transposed convolution stores `(in, out / groups,
-    *kernel)`. Of a weight alone it knows the shape, and takes it as `nn.init` does: with groups fan-out is too large by
-    that factor, and a transposed convolution gets the two swapped. The stride is left out, as everywhere: all positions
-    of the kernel count.
+    A weight alone is taken as `nn.init` takes it, by its shape: with groups fan-out is too large by that factor, and a
+    transposed convolution, stored as `(in, out / groups, *kernel)`, gets the two swapped. A layer knows both. The
+    stride is left out, as everywhere: all positions of the kernel count.
 
     Args:
-        weight: a layer with a `weight`, or a weight of shape (out_features, in_features), as `nn.Linear` stores it, or
-            `(out, in / groups, *kernel)` for a convolution. Both fans count the kernel's positions.
+        weight: shape (out_features, in_features), as `nn.Linear` stores it, or `(out, in / groups, *kernel)` for a
+            convolution, where both count the kernel's positions; or a layer, whose `weight` is meant then.
+        layer: the layer that a weight belongs to, as `initialize` gives it to a scheme.
 
     Returns:
         (fan-in, fan-out).
 
     Raises:
-        ValueError: If the weight is lazy, or has fewer than two dimensions, or if the layer has no `weight`.
+        ValueError: If the weight is lazy, or has fewer than two dimensions.
         TypeError: If it is no tensor and no layer.
 
     Source: Glorot & Bengio (2010); `nn.init._calculate_fan_in_and_fan_out`. Met in notebook 2.
@@ -36,17 +36,17 @@ def fan_in_out(weight: Tensor | nn.Module) -> tuple[int, int]:
         >>> fan_in_out(nn.Linear(400, 100))
         (400, 100)
         >>> conv = nn.Conv2d(8, 16, kernel_size=3, groups=2)
-        >>> fan_in_out(conv), fan_in_out(conv.weight)  # an output reads 4 channels, an input feeds 8
-        ((36, 72), (36, 144))
-        >>> fan_in_out(nn.ConvTranspose2d(8, 32, kernel_size=4))
-        (128, 512)
+        >>> fan_in_out(conv.weight), fan_in_out(conv)  # an output reads 4 channels, an input feeds 8
+        ((36, 144), (36, 72))
+        >>> up = nn.ConvTranspose2d(8, 32, kernel_size=4)
+        >>> fan_in_out(up.weight), fan_in_out(up.weight, up)
+        ((512, 128), (128, 512))
     """
-    layer = weight if isinstance(weight, nn.Module) else None
-    if layer is not None:
-        weight = _weight_of(layer)
+    if isinstance(weight, nn.Module):
+        weight, layer = _weight_of(weight), weight
     if not isinstance(weight, Tensor):
         raise TypeError(
-            f"a layer or its weight is wanted, but a {type(weight).__name__} came: pass layer or layer.weight"
+            f"a layer or a weight is wanted, but a {type(weight).__name__} came: pass layer or layer.weight"
         )
     if is_lazy(weight):
         check_not_lazy(["this weight"])
@@ -57,7 +57,7 @@ def fan_in_out(weight: Tensor | nn.Module) -> tuple[int, int]:
         )
     positions = math.prod(weight.shape[2:])
     first, second = weight.shape[0] * positions, weight.shape[1] * positions
-    groups = getattr(layer, "groups", 1) if isinstance(layer, _CONVOLUTIONS) else 1
+    groups = layer.groups if isinstance(layer, _CONVOLUTIONS) else 1
     if isinstance(layer, _TRANSPOSED) or _is_conv1d_of_gpt(layer):
         return first // groups, second
     return second, first // groups
@@ -158,7 +158,7 @@ class Initializer:
 
         >>> class He(Initializer):
         ...     def init_weight_(self, tensor, generator=None, layer=None):
-        ...         fan_in, _ = fan_in_out(tensor if layer is None else layer)
+        ...         fan_in, _ = fan_in_out(tensor, layer)
         ...         return nn.init.normal_(tensor, std=math.sqrt(2 / fan_in), generator=generator)
     """
 

@@ -43,11 +43,9 @@ def fan_in_out(weight: Tensor | nn.Module, layer: nn.Module | None = None) -> tu
         ((512, 128), (128, 512))
     """
     if isinstance(weight, nn.Module):
-        weight, layer = _weight_of(weight), weight
+        return fan_in_out(_weight_of(weight), weight)
     if not isinstance(weight, Tensor):
-        raise TypeError(
-            f"a layer or a weight is wanted, but a {type(weight).__name__} came: pass layer or layer.weight"
-        )
+        raise TypeError(f"a layer or a weight is wanted, not a {type(weight).__name__}: pass layer or layer.weight")
     if is_lazy(weight):
         check_not_lazy(["this weight"])
     if weight.dim() < 2:

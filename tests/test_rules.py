@@ -247,6 +247,11 @@ def test_other_parametrizations_get_what_assigning_would_store():
         by_hand.weight = drawn
         initialize(net, {(nn.Linear, "weight"): he}, generator(1))
         assert torch.allclose(net.weight, by_hand.weight, atol=1e-6)
+    net = parametrizations.spectral_norm(nn.Linear(6, 5))  # in training each look at the weight moves its buffers
+    buffers = {name: value.clone() for name, value in net.named_buffers()}
+    initialize(net, {(nn.Linear, "weight"): he})
+    assert all(module.training for module in net.modules())
+    assert all(torch.equal(value, buffers[name]) for name, value in net.named_buffers())
     pruned = prune.l1_unstructured(nn.Linear(6, 5), "weight", 0.5)
     initialize(pruned, {(nn.Linear, "weight_orig"): he}, generator(1))
     pruned(torch.zeros(1, 6))

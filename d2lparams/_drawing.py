@@ -13,7 +13,7 @@ from ._kinds import accepted
 from ._memory import Span, memory_spans, overlapping, strides
 from ._parametrized import ByList
 from ._rules import Choice, Scheme
-from ._torch import check_not_lazy, is_sharded, own_buffers, whole
+from ._torch import check_not_lazy, is_quantized, is_sharded, own_buffers, whole
 
 _MOST_NAMES = 4  # in a note
 
@@ -36,7 +36,7 @@ def check_can_be_filled(named: Iterable[tuple[Tensor, str]]) -> None:
         if found := [(name, p) for p, name in pairs if is_so(p)]:
             more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
             names = ", ".join(name for name, _ in found[:_MOST_NAMES])
-            raise ValueError(f"{names}{more} cannot be filled: {why.format(found[0][1].dtype)}. Nothing was changed")
+            raise ValueError(f"{names}{more} cannot be filled: {why.format(_what(found[0][1]))}. Nothing was changed")
 
 
 def _is_stretched(p: Tensor) -> bool:
@@ -44,8 +44,12 @@ def _is_stretched(p: Tensor) -> bool:
     return bool(p.numel()) and 1 + sum((size - 1) * step for size, step in steps) < p.numel() if steps else False
 
 
+def _what(p: Tensor) -> str:
+    return str(p.dtype) if type(p) in (Tensor, nn.Parameter) else type(p).__name__
+
+
 def _is_coded(p: Tensor) -> bool:
-    return p.is_quantized or (p.itemsize == 1 and p.dtype is not torch.bool)
+    return is_quantized(p) or (p.itemsize == 1 and p.dtype is not torch.bool)
 
 
 _LEAVE = "leave this out by a rule with None in place of a scheme"

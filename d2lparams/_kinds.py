@@ -42,11 +42,13 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
     if is_bias(own):
         of_torch = type(layer).__module__.startswith("torch.nn.")
         return "bias" if own == "bias" or (of_torch and tensor.dim() < 2) else "other"
+    if own == "b" and tensor.dim() < 2:
+        return "bias"
     if "weight" in own and tensor.dim() >= 2 and not is_magnitude(own, layer):
         return "weight"
     if "Norm" in type(layer).__name__:
-        is_scale = own in ("weight", "scale", "gamma") and tensor.dim() < 2
-        return "scale" if is_scale and not _adds_one(tensor, layer) else "other"
+        is_scale = own in ("weight", "scale", "gamma") and not _adds_one(tensor, layer)
+        return "scale" if is_scale and tensor.dim() < 2 else "other"
     joins = sum(size > 1 for size in tensor.shape) >= 2 and not _TABLES.search(own)
     return "weight" if joins else "other"
 

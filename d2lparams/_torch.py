@@ -88,6 +88,11 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
+def is_quantized(tensor: Tensor) -> bool:
+    """Whether a tensor is of a quantized type, torch's own or a subclass with a `dequantize` of its own."""
+    return tensor.is_quantized or type(tensor).dequantize is not Tensor.dequantize
+
+
 def all_finite(tensors: Sequence[Tensor]) -> bool:
     """Whether the norms of all tensors are finite. Only on the CPU nobody waits for it."""
     return math.isfinite(_norms(tensors).sum())
@@ -161,7 +166,7 @@ def _plain(tensor: Tensor) -> Tensor:
     """Return the numbers that a tensor stands for, whatever it is made of."""
     if tensor.is_nested:
         return torch.cat([part.detach().reshape(-1) for part in tensor.unbind()])
-    return tensor.detach().dequantize() if tensor.is_quantized else dense(tensor)
+    return tensor.detach().dequantize() if is_quantized(tensor) else dense(tensor)
 
 
 # ---- private names of torch

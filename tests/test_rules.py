@@ -174,6 +174,7 @@ class Tokens(nn.Module):
         self.A_log = nn.Parameter(torch.rand(8, 4))
         self.relative_position_bias_table = nn.Parameter(torch.zeros(169, 4))
         self.projection = nn.Parameter(torch.zeros(8, 4))
+        self.b = nn.Parameter(torch.rand(4))
 
 
 def test_an_initializer_leaves_to_torch_what_is_no_weight(capsys):
@@ -185,9 +186,10 @@ def test_an_initializer_leaves_to_torch_what_is_no_weight(capsys):
     initialize(net, {"*": He()}, generator())
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     own = {name for name in before if name.startswith("own.")}
-    assert changed & own == {"own.relative_position_bias_table", "own.projection"}
+    assert changed & own == {"own.relative_position_bias_table", "own.projection", "own.b"}
     assert net["own"].relative_position_bias_table.std().item() == pytest.approx(0.02, rel=0.1)
     assert net["slope"].weight.tolist() == pytest.approx([0.1] * 3)
+    assert not net["own"].b.any()
     assert not net["embed"].weight[0].any()
     assert net["embed"].weight[1:].all()
     assert 0.1 < net["attention"].bias_k.std() < 2  # Xavier's: √(2 / 16) = 0.35
@@ -311,6 +313,13 @@ def quantized():
     return nn.Parameter(torch.quantize_per_tensor(torch.rand(3, 3), 0.1, 0, torch.qint8), requires_grad=False)
 
 
+class Codes(torch.Tensor):
+    """Stands in for the tensors of torchao."""
+
+    def dequantize(self):
+        return self.float() * 0.1
+
+
 def nested():
     return nn.Parameter(torch.nested.nested_tensor([torch.rand(2, 3), torch.rand(4, 3)], layout=torch.jagged))
 
@@ -321,6 +330,7 @@ def nested():
         (quantized, r"odd cannot be filled: quantized codes \(torch.qint8\) depend on a scale"),
         (lambda: nn.Parameter(torch.zeros(3, dtype=torch.uint8), requires_grad=False), r"codes \(torch.uint8\)"),
         (lambda: nn.Parameter(torch.zeros(3).to(torch.float8_e4m3fn), requires_grad=False), r"codes \(torch.float8"),
+        (lambda: nn.Parameter(torch.zeros(3).as_subclass(Codes)), r"quantized codes \(Codes\)"),
         (nested, "odd cannot be filled: a scheme cannot fill a nested tensor"),
         (lambda: nn.Parameter(torch.rand(4).as_strided((3, 2), (1, 1))), "odd cannot be filled: expand"),
     ],

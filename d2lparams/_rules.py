@@ -108,7 +108,7 @@ def choose(net: nn.Module, schemes: Mapping[Any, Scheme | None]) -> dict[Tensor,
     """Return {Parameter: what fills it}.
 
     The rules are asked in their order, and the first that matches wins. A type alone is asked for biases only when all
-    rules have been asked: `{nn.Linear: ..., "*.bias": ...}` says what it seems to say.
+    rules have been asked, if it has a scheme: `{nn.Linear: ..., "*.bias": ...}` says what it seems to say.
 
     Raises:
         ValueError: For a rule that matches nothing, or nothing that others have left.
@@ -123,7 +123,7 @@ def choose(net: nn.Module, schemes: Mapping[Any, Scheme | None]) -> dict[Tensor,
         for key, scheme in schemes.items():
             types, pattern = _parts(key)
             for place in met[key]:
-                late = bool(types) and pattern is None and _is_bias(place)
+                late = bool(types) and pattern is None and scheme is not None and _is_bias(place)
                 if late is last and not any(p in chosen for p in place.parameters):
                     choice = Choice(key, scheme, place, rows.get(place.parameters[-1]))
                     chosen.update(dict.fromkeys(place.parameters, choice))

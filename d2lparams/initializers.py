@@ -107,7 +107,7 @@ def initialize(
 
     **Which rule wins.** The first that matches, as in if/elif: write "*.bias" before "*". There is one exception: a
     layer type alone gets biases only when all other rules have left them, so that in
-    `{nn.Linear: nn.init.xavier_uniform_, "*.bias": nn.init.zeros_}` the second line counts.
+    `{nn.Linear: nn.init.xavier_uniform_, "*.bias": nn.init.zeros_}` the second rule counts, too.
 
     Where the layer knows better than the scheme: the row of an embedding that stands for padding is 0, whatever the
     scheme. In a layer with `parametrize` or weight normalization a rule by type draws the weight that the layer uses,

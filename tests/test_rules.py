@@ -55,7 +55,7 @@ def small():
         ({(nn.Linear, re.compile("^w")): he}, "he - - - he -"),
         ({(nn.Sequential, "2.*"): ones}, "- - - - ones ones"),
         ({"0.weight": ones, nn.Linear: zeros}, "ones zeros - - zeros zeros"),
-        ({nn.LayerNorm: None, "*.weight": he, "*": zeros}, "he zeros - zeros he zeros"),
+        ({nn.LayerNorm: None, "*.weight": he, "*": zeros}, "he zeros - - he zeros"),
         ({"2.*": None, nn.Linear: zeros}, "zeros zeros - - - -"),
     ],
 )

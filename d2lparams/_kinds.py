@@ -44,6 +44,8 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
         return "bias" if own == "bias" or (of_torch and tensor.dim() < 2) else "other"
     if own == "b" and tensor.dim() < 2:
         return "bias"
+    if isinstance(layer, nn.Embedding) and "bias" in name.rpartition(".")[0].rpartition(".")[2]:
+        return "other"  # the relative positions of T5
     if "weight" in own and tensor.dim() >= 2 and not is_magnitude(own, layer):
         return "weight"
     if "Norm" in type(layer).__name__:

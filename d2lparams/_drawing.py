@@ -1,7 +1,6 @@
 """How `initialize` draws on copies, and how the copies move into the net, all of them or none."""
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 
@@ -9,23 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ._kinds import accepted
+from ._calls import Scheme, accepted, described
 from ._memory import Span, memory_spans, overlapping, strides
 from ._parametrized import ByList
-from ._rules import Choice, Scheme
+from ._rules import Choice
 from ._torch import check_not_lazy, is_quantized, is_sharded, own_buffers, whole
 
 _MOST_NAMES = 4  # in a note
-
-
-def described(scheme: Scheme) -> str:
-    """Return a scheme as a reader would write it: normal_(std=0.01)."""
-    if isinstance(scheme, functools.partial):
-        bound = {key: value for key, value in scheme.keywords.items() if not isinstance(value, torch.Generator)}
-        given = [*map(str, scheme.args), *(f"{key}={value}" for key, value in bound.items())]
-        return f"{described(scheme.func)}({', '.join(given)})"
-    name = str(getattr(scheme, "__name__", type(scheme).__name__))
-    return "a lambda" if name == "<lambda>" else name
 
 
 def check_can_be_filled(named: Iterable[tuple[Tensor, str]]) -> None:

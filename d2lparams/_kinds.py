@@ -1,6 +1,5 @@
 """What a Parameter is to its layer: a weight, a bias, a scale or something else, and what torch gives that."""
 
-import inspect
 import re
 from collections.abc import Callable
 from functools import partial
@@ -95,13 +94,3 @@ def torch_rule(own: str, layer: nn.Module | None) -> Callable[..., Tensor] | Non
     if own == "relative_position_bias_table":
         return partial(nn.init.trunc_normal_, std=0.02)
     return None
-
-
-def accepted(function: Callable[..., object], *names: str) -> set[str]:
-    """Return those of `names` that a function takes beside its first argument, unless a partial has filled them."""
-    try:
-        known = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # written in C
-        return set()
-    free = (inspect.Parameter.empty, None, "")
-    return {p.name for p in known[1:] if p.name in names and any(p.default is value for value in free)}

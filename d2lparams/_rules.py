@@ -1,21 +1,19 @@
 """Which rule of `initialize` fills which Parameter: by name, by the type of its layer, or by both."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
+from ._calls import Scheme
 from ._kinds import is_magnitude, kind_of, padding_row
 from ._parametrized import ByList, ByMagnitude, Parametrized
 from ._patterns import as_regex
 from ._torch import own_parameters
 from .access import select
-
-Scheme = Callable[..., object]
-"""A function that fills a tensor in place, as those of `nn.init` do."""
 
 Key = str | re.Pattern[str] | type[nn.Module] | tuple[Any, ...]
 """A pattern of names, a type of layers, or a tuple of such types, at whose end a pattern may stand."""

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ._drawing import buffers_kept, check_can_be_filled, described, drawn, shared_memory, write
-from ._rules import Scheme, check, choose
+from ._calls import Scheme, described
+from ._drawing import buffers_kept, check_can_be_filled, drawn, shared_memory, write
+from ._rules import check, choose
 from ._tables import Column, Table, mean_and_std, shortened
 from ._torch import moments_of, parameter_names
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ._kinds import accepted, kind_of, torch_rule
+from ._calls import Scheme, accepted, described
+from ._kinds import kind_of, torch_rule
 from ._torch import check_not_lazy, own_parameters
 
 
@@ -54,20 +55,21 @@ def fan_in_out(weight: Tensor | nn.Module, layer: nn.Module | None = None) -> tu
             f"fan-in and fan-out need 2 dimensions or more, (out, in, ...); set biases by another scheme"
         )
     positions = math.prod(weight.shape[2:])
-    first, second = weight.shape[0] * positions, weight.shape[1] * positions
-    groups = layer.groups if isinstance(layer, _CONVOLUTIONS) else 1
-    if isinstance(layer, _TRANSPOSED) or _is_conv1d_of_gpt(layer):
-        return first // groups, second
-    return second, first // groups
+    first, second = weight.shape[0] * positions // _groups(layer), weight.shape[1] * positions
+    return (first, second) if _is_turned(layer) else (second, first)
 
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
 
 
-def _is_conv1d_of_gpt(layer: nn.Module | None) -> bool:
-    """Whether this is the linear layer of GPT-2 in transformers, which stores (in, out)."""
-    return type(layer).__name__ == "Conv1D" and hasattr(layer, "nf")
+def _groups(layer: nn.Module | None) -> int:
+    return layer.groups if isinstance(layer, _CONVOLUTIONS) else 1
+
+
+def _is_turned(layer: nn.Module | None) -> bool:
+    """Whether a layer stores (in, out, ...): a transposed convolution, and GPT-2's linear layer in transformers."""
+    return isinstance(layer, _TRANSPOSED) or (type(layer).__name__ == "Conv1D" and hasattr(layer, "nf"))
 
 
 def _weight_of(layer: nn.Module) -> Tensor:
@@ -77,6 +79,43 @@ def _weight_of(layer: nn.Module) -> Tensor:
     names = [name for name, p in own_parameters(layer).items() if is_lazy(p) or p.dim() >= 2]
     held = f"pass one of {', '.join(names)}" if names else "pass one of the layers in it"
     raise ValueError(f"a {type(layer).__name__} has no tensor called weight: {held}")
+
+
+def with_true_fans(scheme: Scheme) -> Scheme:
+    """Return a scheme for `initialize` that goes by the true fans of convolutions with groups and of transposed ones.
+
+    Functions of `nn.init` read the fans off the shape, which does not tell them; see `fan_in_out`. Here each group is
+    filled as the layer of its own that it is, and a transposed one is handed over as (out, in), a view of its memory.
+    All other weights are handed over as they are.
+
+    Args:
+        scheme: what fills a tensor in place, such as a function of `nn.init`.
+
+    Returns:
+        The scheme, which takes `layer`. Without one it does the same as before.
+
+    Source: `nn.init`, whose `dirac_` alone takes groups. Met in appendix A.
+
+    Example:
+        >>> from d2lparams import initialize
+        >>> net = nn.Sequential(nn.ConvTranspose2d(256, 4, kernel_size=3), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=4))
+        >>> rules = {(nn.Module, "*weight"): with_true_fans(nn.init.kaiming_normal_), "*.bias": nn.init.zeros_}
+        >>> report = initialize(net, rules, torch.Generator().manual_seed(0))
+        >>> round(report.touched[0].std, 2), round(math.sqrt(2 / (256 * 9)), 2)
+        (0.03, 0.03)
+    """
+    taken = accepted(scheme, "name", "generator", "layer")
+
+    def filled(
+        tensor: Tensor, name: str = "", layer: nn.Module | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        offers = {"name": name, "generator": generator, "layer": layer}
+        for group in tensor.chunk(_groups(layer)):
+            scheme(group.transpose(0, 1) if _is_turned(layer) else group, **{key: offers[key] for key in taken})
+        return tensor
+
+    filled.__name__ = f"with_true_fans({described(scheme)})"
+    return filled
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from nets import Double, mlp
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
-from d2lparams import Initializer, fan_in_out, initialize, select
+from d2lparams import Initializer, fan_in_out, initialize, select, with_true_fans
 
 ones, zeros, he, xavier = nn.init.ones_, nn.init.zeros_, nn.init.kaiming_normal_, nn.init.xavier_uniform_
 
@@ -157,6 +157,21 @@ def test_an_initializer_knows_the_true_fan_of_a_transposed_convolution():
     initialize(net, {nn.Module: He(say=None)}, generator())
     assert net[0].weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.1)
     assert net[1].weight.std().item() == pytest.approx(math.sqrt(2 / 9), rel=0.1)
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d, nn.ConvTranspose1d])
+def test_nn_init_can_be_given_the_true_fans(kind, mode):
+    net = nn.Sequential(kind(64, 32, 3, groups=4), nn.Linear(9, 5), nn.Conv1d(9, 5, 3))
+    scheme = with_true_fans(functools.partial(he, mode=mode))
+    report = initialize(net, {"*.weight": scheme}, generator())
+    fans = dict(zip(("fan_in", "fan_out"), fan_in_out(net[0]), strict=True))
+    assert net[0].weight.std().item() == pytest.approx(math.sqrt(2 / fans[mode]), rel=0.1)
+    assert report.touched[0].scheme == f"with_true_fans(kaiming_normal_(mode={mode}))"
+    for layer in net[1:]:  # as they are, the same numbers
+        alone = torch.empty_like(layer.weight)
+        initialize(layer, {"weight": scheme}, generator(1))
+        assert torch.equal(layer.weight, he(alone, mode=mode, generator=generator(1)))
 
 
 class Tokens(nn.Module):

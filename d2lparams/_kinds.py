@@ -15,9 +15,9 @@ _NORMS = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.InstanceNorm1d, nn.InstanceNorm2d),
     *(nn.InstanceNorm3d, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm),
 )
-_TABLES = re.compile(
-    r"(^|_)(alpha|pos|position|positional|rel|relative|tokens?|bias(es)?|embed|embeddings?|log|scale|gamma|table|quer(y|ies)|latents?"
-    r"|prompts?)(_|$)"
+_NO_WEIGHTS = re.compile(  # words in the names of what has the shape of a weight and is none
+    r"(^|_)(alpha|bias(es)?|embed|embeddings?|gamma|latents?|log|original0|pos|position|positional|prompts?|"
+    r"quer(y|ies)|rel|relative|scale|table|tokens?)(_|$)"
 )
 
 
@@ -36,7 +36,7 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
     own = name.rpartition(".")[2]
     if layer is None:
         return "bias" if is_bias(own) else "weight" if tensor.dim() >= 2 else "scale"
-    if isinstance(layer, nn.PReLU):
+    if isinstance(layer, nn.PReLU) or is_magnitude(own, layer):
         return "other"
     if is_bias(own):
         of_torch = type(layer).__module__.startswith("torch.nn.")
@@ -45,13 +45,13 @@ def kind_of(tensor: Tensor, name: str, layer: nn.Module | None) -> Kind:
         return "bias"
     if isinstance(layer, nn.Embedding) and "bias" in name.rpartition(".")[0].rpartition(".")[2]:
         return "other"  # the relative positions of T5
-    if "weight" in own and tensor.dim() >= 2 and not is_magnitude(own, layer):
+    if "weight" in own and tensor.dim() >= 2:
         return "weight"
     if "Norm" in type(layer).__name__:
         is_scale = own in ("weight", "scale", "gamma") and not _adds_one(tensor, layer)
         return "scale" if is_scale and tensor.dim() < 2 else "other"
-    joins = sum(size > 1 for size in tensor.shape) >= 2 and not _TABLES.search(own)
-    return "weight" if joins else "other"
+    joins = tensor.dim() == 2 or sum(size > 1 for size in tensor.shape) >= 2
+    return "weight" if joins and not _NO_WEIGHTS.search(own) else "other"
 
 
 def _adds_one(tensor: Tensor, layer: nn.Module) -> bool:

@@ -189,6 +189,7 @@ class Tokens(nn.Module):
         self.A_log = nn.Parameter(torch.rand(8, 4))
         self.relative_position_bias_table = nn.Parameter(torch.zeros(169, 4))
         self.projection = nn.Parameter(torch.zeros(8, 4))
+        self.W = nn.Parameter(torch.zeros(8, 1))
         self.b = nn.Parameter(torch.rand(4))
 
 
@@ -201,7 +202,7 @@ def test_an_initializer_leaves_to_torch_what_is_no_weight(capsys):
     initialize(net, {"*": He()}, generator())
     changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     own = {name for name in before if name.startswith("own.")}
-    assert changed & own == {"own.relative_position_bias_table", "own.projection", "own.b"}
+    assert changed & own == {"own.relative_position_bias_table", "own.projection", "own.W", "own.b"}
     assert net["own"].relative_position_bias_table.std().item() == pytest.approx(0.02, rel=0.1)
     assert net["slope"].weight.tolist() == pytest.approx([0.1] * 3)
     assert not net["own"].b.any()
@@ -255,6 +256,16 @@ def test_a_type_draws_the_weight_that_a_normalized_layer_uses(wrap):
     initialize(net, {(nn.Linear, "weight"): he}, generator(1))
     net(torch.zeros(1, 6))
     assert torch.allclose(net[0].weight, he(torch.empty(5, 6), generator=generator(1)), atol=1e-6)
+
+
+def test_an_initializer_leaves_magnitudes_and_draws_directions():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the old weight_norm
+        net = nn.Sequential(parametrizations.weight_norm(nn.Linear(6, 5)), nn.utils.weight_norm(nn.Linear(6, 5)))
+    before = state(net)
+    initialize(net, {"*": He(say=None)}, generator(1))
+    kept = {name for name, value in net.state_dict().items() if torch.equal(value, before[name])}
+    assert kept == {"0.parametrizations.weight.original0", "1.weight_g"}
 
 
 def test_other_parametrizations_get_what_assigning_would_store():

@@ -98,10 +98,10 @@ def _draw(
         if choice.padding is not None and tuple(values.shape) == shape:
             values[choice.padding] = 0
     except Exception as error:
-        raise ValueError(
-            f"{subject} failed, so nothing was changed: {str(error).rstrip('.')}; a rule for "
-            f"({type(place.layer).__name__}, {place.own!r}) before this one would take it"
-        ) from error
+        cure = f"a rule for ({type(place.layer).__name__}, {place.own!r}) before this one would take it"
+        if isinstance(error, TypeError) and "missing" in str(error):
+            cure = "bind its arguments with functools.partial or a lambda"
+        raise ValueError(f"{subject} failed, so nothing was changed: {str(error).rstrip('.')}; {cure}") from error
     if isinstance(result, Tensor) and result is not values and _storage(result) != _storage(values):
         raise ValueError(
             f"{subject} returned a new tensor, so nothing was changed: fill the tensor it is given, in place"
@@ -170,7 +170,7 @@ def write(values: dict[Tensor, Tensor], names: Mapping[Tensor, list[str]]) -> No
 def shared_memory(names: Mapping[Tensor, list[str]], said: Mapping[Tensor, str]) -> list[str]:
     """Return a sentence for each memory that several Parameters lie over, if a scheme, which `said` has, filled one."""
     notes = []
-    spans = memory_spans(names)
+    spans = memory_spans(p for p in names if not p.is_nested)
     if not _any_meet(spans.values()):
         return []
     order = {p: i for i, p in enumerate(names)}

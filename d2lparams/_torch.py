@@ -148,7 +148,8 @@ def moments_of(tensors: Sequence[Tensor]) -> list[tuple[float | None, float | No
     alike: dict[tuple[int, torch.dtype, torch.device], list[int]] = {}
     for i, tensor in enumerate(tensors):
         plain = type(tensor) is nn.Parameter and tensor.layout is torch.strided and tensor.is_floating_point()
-        if plain and tensor.device.type == "cpu" and 0 < tensor.numel() <= _SLICE // 64:
+        plain = plain and tensor.device.type == "cpu" and not tensor.is_nested
+        if plain and 0 < tensor.numel() <= _SLICE // 64:
             alike.setdefault((tensor.numel(), tensor.dtype, tensor.device), []).append(i)
         else:
             found[i] = moments(tensor)

@@ -124,8 +124,8 @@ def initialize(
             `(nn.Linear, nn.Conv2d, "weight")`. A tied Parameter answers to each of its names and layers and is drawn
             once. A scheme is any function that fills a tensor in place, as those of `nn.init` do; bind its arguments
             with `functools.partial` or a lambda. If it has a parameter called `name`, `layer` or `generator`, it is
-            given the Parameter's name, the module that holds it, and this `generator`. None for a scheme: leave these
-            as they are.
+            given the Parameter's name, the module that holds it, and this `generator`; it may read the module, but what
+            it writes there is not undone. None for a scheme: leave these as they are.
         generator: where the schemes draw from; None for torch's global one.
 
     Returns:

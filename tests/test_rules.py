@@ -82,6 +82,7 @@ def test_a_type_takes_what_select_takes_and_draws_as_nn_init_does():
         ),
         ({(nn.Linear, "wieght"): he}, r"matches \(Linear, 'wieght'\): no layer of such a type holds one of this name"),
         ({nn.Linear: he, (nn.Linear, "weight"): ones}, r"\(Linear, 'weight'\) is never used: Linear, which comes bef"),
+        ({"*.bias": nn.init.constant_}, r"missing 1 .* argument: 'val'; bind its arguments with functools.partial"),
         ({nn.Linear: he}, r"on '0.bias' \(8,\) failed.*; a rule for \(Linear, 'bias'\) before this one would take it"),
     ],
 )
@@ -347,8 +348,8 @@ class Codes(torch.Tensor):
         return self.float() * 0.1
 
 
-def nested():
-    return nn.Parameter(torch.nested.nested_tensor([torch.rand(2, 3), torch.rand(4, 3)], layout=torch.jagged))
+def nested(layout=torch.jagged):
+    return nn.Parameter(torch.nested.nested_tensor([torch.rand(2, 3), torch.rand(4, 3)], layout=layout))
 
 
 @pytest.mark.parametrize(
@@ -359,6 +360,7 @@ def nested():
         (lambda: nn.Parameter(torch.zeros(3).to(torch.float8_e4m3fn), requires_grad=False), r"codes \(torch.float8"),
         (lambda: nn.Parameter(torch.zeros(3).as_subclass(Codes)), r"quantized codes \(Codes\)"),
         (nested, "odd cannot be filled: a scheme cannot fill a nested tensor"),
+        (lambda: nested(torch.strided), "odd cannot be filled: a scheme cannot fill a nested tensor"),
         (lambda: nn.Parameter(torch.rand(4).as_strided((3, 2), (1, 1))), "odd cannot be filled: expand"),
     ],
 )

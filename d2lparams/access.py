@@ -2,20 +2,23 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
 from itertools import count as from_here
 from string import ascii_uppercase
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from ._memory import memory_spans, overlapping
+from ._patterns import Pattern, as_regex, check_pattern, fits
 from ._tables import MOST_LINES, Column, Table, plural, shortened
-from ._torch import check_not_lazy, matches, names_by_tensor, parameter_names, unsaved_buffers
+from ._torch import check_not_lazy, names_by_tensor, own_parameters, parameter_names, unsaved_buffers
 
+_MANY = 2000  # names among which the nearest are looked for; more take seconds
 _ALIASES = 3  # names of one tensor that a printed line has room for
 _COLUMNS = [
     Column("name", "names"),
@@ -57,25 +60,40 @@ def count_parameters(net: nn.Module, trainable: bool = False) -> int:
     return sum(p.numel() for p in net.parameters() if p.requires_grad or not trainable)
 
 
-def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Parameter]:
-    """Return the parameters of `net` whose name matches `pattern`, in the net's own order.
+@overload
+def select(net: nn.Module, pattern: Pattern, buffers: Literal[False] = False) -> dict[str, nn.Parameter]: ...
+@overload
+def select(net: nn.Module, pattern: Pattern, buffers: bool) -> dict[str, Tensor]: ...
+def select(net: nn.Module, pattern: Pattern, buffers: bool = False) -> Mapping[str, Tensor]:
+    """Return the parameters of `net` whose name matches `pattern`, or that stand in layers of a type, in its own order.
 
     A tied Parameter answers to each of its names, and comes back once, under the first one that matches.
 
     Args:
         net: any module.
-        pattern: a shell-style string that the whole name must match, capitals included ("*" stands for anything, dots
-            too; "?" for one character; "[01]" for either), or a compiled regular expression, found anywhere in the
-            name.
+        pattern: what to take. A shell-style string must match the whole name, capitals included; a name that is there
+            stands for itself. A compiled regular expression is found anywhere in the name. A layer's class, or a tuple
+            of classes, takes all that stands in layers of this class and below them.
+        buffers: take buffers, too.
+
+    In a string these have a meaning; write `[*]` for a star itself:
+
+    | written | stands for |
+    | --- | --- |
+    | `*` | anything, dots too: `*.bias`, `encoder.*`, `*attention*` |
+    | `.*.` | exactly one part of the name, a `*` alone between two dots: `layer.*.output.weight` |
+    | `**` | anything, dots too, wherever it stands: `layer.**.weight` |
+    | `{0-3,8}` | one of these numbers or words: `layer.{0-3,8}.bias`, `*.{weight,scale}` |
+    | `?`, `[01]`, `[!01]` | one character, one of these, none of these |
 
     Returns:
-        A dictionary from name to Parameter, with one entry or more.
+        A dictionary from name to Parameter (or buffer), with one entry or more.
 
     Raises:
         ValueError: If nothing matches; it names the nearest.
-        TypeError: If `pattern` is neither a string nor a compiled regular expression.
+        TypeError: If `pattern` is neither a string, nor a compiled regular expression, nor a class of modules.
 
-    Source: `fnmatch.fnmatchcase`, `re.search`; Gluon's `collect_params`. Met in notebook 1.
+    Source: `fnmatch`, `re.search`, the braces of shells; Gluon's `collect_params`. Met in notebook 1.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
@@ -83,32 +101,47 @@ def select(net: nn.Module, pattern: str | re.Pattern[str]) -> dict[str, nn.Param
         ['0.weight', '2.weight']
         >>> list(select(net, re.compile(r"^2")))
         ['2.weight', '2.bias']
-    """
-    if not isinstance(pattern, (str, re.Pattern)):
-        raise TypeError(f"pattern must be a string or a compiled regular expression, not a {type(pattern).__name__}")
-    fits = matches(pattern)
-    found: dict[str, nn.Parameter] = {}
-    seen, names = set(), []
-    for name, p in net.named_parameters(remove_duplicate=False):
-        names.append(name)
-        if p not in seen and fits(name):
-            found[name] = p
-            seen.add(p)
+        >>> list(select(nn.Sequential(net, nn.PReLU()), nn.PReLU))
+        ['1.weight']
+    """  # noqa: DOC503  # one of them by way of check_pattern
+    check_pattern(pattern)
+    every = dict(net.named_parameters(remove_duplicate=False))
+    named: dict[str, Tensor] = {**every, **dict(net.named_buffers(remove_duplicate=False))} if buffers else {**every}
+    if isinstance(pattern, str) and pattern in named:
+        return {pattern: named[pattern]}
+    takes, seen = fits(net, pattern), set()
+    found: dict[str, Tensor] = {}
+    for name, tensor in named.items():
+        if tensor not in seen and takes(name):
+            found[name] = tensor
+            seen.add(tensor)
     if not found:
-        raise ValueError(_nothing_matches(pattern, names))
+        raise ValueError(_nothing_matches(net, pattern, list(named)))
     return found
 
 
-def _nothing_matches(pattern: str | re.Pattern[str], names: list[str]) -> str:
+def _nothing_matches(net: nn.Module, pattern: Pattern, names: list[str]) -> str:
     if not names:
         return f"no parameter matches {pattern!r}: this net has no parameters"
+    if not isinstance(pattern, (str, re.Pattern)):
+        types = pattern if isinstance(pattern, tuple) else (pattern,)
+        wanted = " or ".join(kind.__name__ for kind in types)
+        there = dict.fromkeys(type(module).__name__ for module in net.modules() if own_parameters(module))
+        return f"no parameter stands in a layer of type {wanted}; the types here: {', '.join(there)}"
     text = pattern if isinstance(pattern, str) else pattern.pattern
-    near = difflib.get_close_matches(text, names, n=5, cutoff=0.3) or names[:5]
+    near = difflib.get_close_matches(text, names[:_MANY], n=5, cutoff=0.3) or names[:5]
     message = f"no parameter matches {pattern!r}; the nearest of {len(names)} names: {', '.join(near)}"
-    if text is pattern and re.search(r"\.[*+]|[\\^$|(]", text):
+    if text is not pattern:
+        return message
+    deep = text.replace(".*.", ".**.")
+    if deep != text and any(map(as_regex(deep).fullmatch, names)):
+        return f"{message}. A '*' alone between two dots is one part of a name: for several write {deep!r}"
+    if re.search(r"\.[*+](?!\.)|[\\^$|(]", text):
         message += f". For a regular expression pass re.compile({text!r})"
-    elif text is pattern and any(text in name for name in names):
+    elif any(text in name for name in names):
         message += f". To match a part of a name write '*{text}*'"
+    elif any(map(as_regex(text).fullmatch, (name for name, _ in net.named_buffers(remove_duplicate=False)))):
+        message += ". It matches buffers: pass buffers=True"
     return message
 
 

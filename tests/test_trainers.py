@@ -1,0 +1,162 @@
+"""A tiny tied GPT-2 under other people's trainers: the numbers of a loop by hand, and the bits of a training without."""
+
+import contextlib
+import copy
+import logging
+import warnings
+
+import pytest
+import torch
+from elsewhere import needed
+from torch.utils.data import DataLoader, IterableDataset
+
+import d2lparams
+from d2lparams.chapter.processes import two_processes
+
+accelerate, lightning, transformers = needed("accelerate"), needed("lightning.pytorch"), needed("transformers")
+
+STEPS, PARTS, MOST = 3, 2, 0.3  # PARTS batches for a step, whose gradient is clipped to a norm of MOST
+TIED = "transformer.wte.weight"
+PLACES = ["transformer.wte", "lm_head"]
+
+# the two processes below run these lines too
+SHARED = """
+import torch, transformers
+
+def gpt2():
+    torch.manual_seed(0)
+    sizes = dict(vocab_size=17, n_positions=6, n_embd=8, n_layer=2, n_head=2)
+    quiet = dict.fromkeys(["resid_pdrop", "embd_pdrop", "attn_pdrop"], 0.0)
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **quiet, bos_token_id=0, eos_token_id=0))
+
+def rows(number):
+    torch.manual_seed(1)
+    return [{"input_ids": row, "labels": row} for row in torch.randint(17, (number, 6))]
+
+def adam(net):  # a gradient that is all rounding moves nothing much, by this eps
+    return torch.optim.AdamW(net.parameters(), lr=0.01, eps=1e-3)
+"""
+exec(SHARED)
+
+
+class Rows(IterableDataset):
+    """Batches of two in their order."""
+
+    def __iter__(self):
+        return iter(rows(2 * PARTS * STEPS))
+
+
+def batches():
+    return DataLoader(Rows(), batch_size=2)
+
+
+def by_transformers(net, folder):
+    options = {"max_steps": STEPS, "per_device_train_batch_size": 2, "gradient_accumulation_steps": PARTS}
+    quiet = {"report_to": "none", "disable_tqdm": True, "save_strategy": "no", "logging_strategy": "no"}
+    arguments = transformers.TrainingArguments(
+        **(options | quiet), output_dir=str(folder), use_cpu=True, max_grad_norm=MOST, lr_scheduler_type="constant"
+    )
+    transformers.Trainer(net, arguments, train_dataset=Rows(), optimizers=(adam(net), None)).train()
+
+
+def by_accelerate(net, folder):
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=PARTS)
+    optimizer = adam(net)
+    model, optimizer, loader = accelerator.prepare(net, optimizer, batches())
+    for batch in loader:
+        with accelerator.accumulate(model):
+            accelerator.backward(model(**batch).loss)
+            if accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(model.parameters(), MOST)
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+class Lit(lightning.LightningModule):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def training_step(self, batch, index):
+        return self.net(**batch).loss
+
+    def configure_optimizers(self):
+        return adam(self.net)
+
+
+def by_lightning(net, folder):
+    quiet = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False)
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_steps=STEPS, accumulate_grad_batches=PARTS, gradient_clip_val=MOST, **quiet
+    )
+    trainer.fit(Lit(net), batches())
+
+
+TRAINERS = [by_transformers, by_accelerate, by_lightning]
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """What these packages say of themselves and of this machine is not ours."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", module="d2lparams")
+        yield
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """{(step, parameter): numbers} of a loop by hand, and the net that it leaves; uses are of an untied twin."""
+    net, found = gpt2(), {}
+    optimizer = adam(net)
+    start, loader = copy.deepcopy(net.state_dict()), iter(batches())
+    for step in range(STEPS):
+        before = copy.deepcopy(net.state_dict())
+        twin = copy.deepcopy(net)
+        twin.lm_head.weight = torch.nn.Parameter(twin.lm_head.weight.detach().clone())
+        optimizer.zero_grad()
+        for batch in (next(loader) for _ in range(PARTS)):
+            (net(**batch).loss / PARTS).backward()
+            (twin(**batch).loss / PARTS).backward()
+        whole = torch.nn.utils.clip_grad_norm_(net.parameters(), MOST)
+        assert whole > MOST  # it is clipped, indeed
+        optimizer.step()
+        for name, p in net.named_parameters():
+            update, distance = (p - before[name]).norm() / p.norm(), (p - start[name]).norm()
+            found[step, name] = [x.item() for x in (p.norm(), p.grad.norm(), update, distance)]
+        a, b = (p.grad.flatten() * MOST / whole for p in (twin.transformer.wte.weight, twin.lm_head.weight))
+        found[step, "uses"] = [x.item() for x in (a.norm(), b.norm(), a @ b / (a.norm() * b.norm()))]
+    return net, found
+
+
+def numbers(record, prefix=""):
+    """The same of a record."""
+    found = {}
+    for row in record.frame().itertuples():
+        norms = [row.weight_norm, row.grad_norm, row.update_ratio, row.distance]
+        found[row.step, row.parameter.removeprefix(prefix)] = norms
+    for step, row in record.uses(prefix + TIED).iterrows():
+        found[step, "uses"] = [*(row["norm", prefix + place] for place in PLACES), *row["cosine"]]
+        assert row["check", "error"] < 1e-5
+    return found
+
+
+def meet(found, expected):
+    assert found.keys() == expected.keys()
+    for key, values in expected.items():
+        assert found[key] == pytest.approx(values, rel=1e-4, abs=1e-7), key
+
+
+@pytest.mark.parametrize("train", TRAINERS)
+def test_a_trainer_records_the_numbers_of_a_loop_by_hand_and_trains_to_the_same_bits(train, wanted, tmp_path):
+    plain, tracked = gpt2(), gpt2()
+    train(plain, tmp_path)
+    with d2lparams.track(tracked, every=1) as record:
+        train(tracked, tmp_path)
+    assert record.errors == {}
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), tracked.parameters(), strict=True))
+    net, expected = wanted
+    for a, b in zip(net.parameters(), tracked.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    meet(numbers(record), expected)

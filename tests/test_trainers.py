@@ -1,12 +1,13 @@
-"""A tiny tied GPT-2 under other people's trainers: the numbers of a loop by hand, and the bits of a training without."""
+"""A tiny tied GPT-2 under other people's trainers: the numbers of a loop by hand, and the bits of one without."""
 
-import contextlib
 import copy
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
+from accelerated import Tied, data
 from elsewhere import needed
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -19,31 +20,25 @@ STEPS, PARTS, MOST = 3, 2, 0.3  # PARTS batches for a step, whose gradient is cl
 TIED = "transformer.wte.weight"
 PLACES = ["transformer.wte", "lm_head"]
 
-# the two processes below run these lines too
-SHARED = """
-import torch, transformers
 
 def gpt2():
     torch.manual_seed(0)
-    sizes = dict(vocab_size=17, n_positions=6, n_embd=8, n_layer=2, n_head=2)
-    quiet = dict.fromkeys(["resid_pdrop", "embd_pdrop", "attn_pdrop"], 0.0)
-    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **quiet, bos_token_id=0, eos_token_id=0))
+    sizes = {"vocab_size": 17, "n_positions": 6, "n_embd": 8, "n_layer": 2, "n_head": 2}
+    quiet = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "bos_token_id": 0, "eos_token_id": 0}
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **quiet))
 
-def rows(number):
-    torch.manual_seed(1)
-    return [{"input_ids": row, "labels": row} for row in torch.randint(17, (number, 6))]
 
 def adam(net):  # a gradient that is all rounding moves nothing much, by this eps
     return torch.optim.AdamW(net.parameters(), lr=0.01, eps=1e-3)
-"""
-exec(SHARED)
 
 
 class Rows(IterableDataset):
     """Batches of two in their order."""
 
     def __iter__(self):
-        return iter(rows(2 * PARTS * STEPS))
+        torch.manual_seed(1)
+        for row in torch.randint(17, (2 * PARTS * STEPS, 6)):
+            yield {"input_ids": row, "labels": row}
 
 
 def batches():
@@ -160,3 +155,24 @@ def test_a_trainer_records_the_numbers_of_a_loop_by_hand_and_trains_to_the_same_
     for a, b in zip(net.parameters(), tracked.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
     meet(numbers(record), expected)
+
+
+def test_two_processes_of_accelerate_record_the_numbers_of_all_their_data():
+    net, norms, uses = Tied(), [], []
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    for four in data().split(4):  # two batches of one row in each process
+        by_use = d2lparams.gradient_by_use(net, lambda four=four: net(four))["embed.weight"]
+        optimizer.zero_grad()
+        net(four).backward()
+        clipped = 0.1 / torch.nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+        optimizer.step()
+        norms.append(net.embed.weight.grad.norm().item())
+        uses.append([(part.norm() * clipped).item() for part in by_use.values()])
+    found = two_processes((Path(__file__).parent / "accelerated.py").read_text(), seconds=100)
+    assert found.keys() == {"process 0", "process 1"}, "the two processes could not train"
+    for tracked, bare, *recorded in found.values():
+        assert tracked == bare
+        torch.testing.assert_close(torch.tensor(tracked), net.embed.weight.detach())
+        assert recorded[0] == pytest.approx(norms, rel=1e-4)
+        for step, wanted in zip(recorded[1], uses, strict=True):
+            assert step == pytest.approx(wanted, rel=1e-4)

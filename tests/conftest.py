@@ -27,6 +27,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_hostile.py": 18,
     "test_html.py": 35,
     "test_sandbox.py": 15,
+    "test_trainers.py": 12,
     "2-initialization.ipynb": 10,
     "e-answers.ipynb": 10,
     "test_guesses.py": 10,

@@ -28,6 +28,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_html.py": 35,
     "test_sandbox.py": 15,
     "test_trainers.py": 12,
+    "test_loggers.py": 8,
     "2-initialization.ipynb": 10,
     "e-answers.ipynb": 10,
     "test_guesses.py": 10,

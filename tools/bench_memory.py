@@ -7,9 +7,10 @@ each tensor by itself: glibc's default leaves holes between tensors of a few MB,
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -96,10 +97,15 @@ def measured(name, mode):
 
     step()
     steps()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_of_this_process()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         steps()
     return peak, most_allocated(profile)
+
+
+def peak_of_this_process():
+    """Return the most bytes that this process has had from the system (getrusage's number is inherited from a parent)."""
+    return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
 
 def most_allocated(profile):

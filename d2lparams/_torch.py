@@ -231,6 +231,12 @@ def children(module: nn.Module) -> dict[str, nn.Module]:
     return {name: child for name, child in module._modules.items() if child is not None}
 
 
+def child(module: nn.Module, name: str) -> nn.Module | None:
+    """Return what stands right below a module under this name; None if nothing does."""
+    found: nn.Module | None = module._modules.get(name)
+    return found
+
+
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return {name: Parameter} of what a module itself holds, whatever its `named_parameters` leaves out."""
     return {name: p for name, p in module._parameters.items() if p is not None}

@@ -62,7 +62,12 @@ N = TypeVar("N", bound=_Named)
 
 
 class Rows(Generic[N]):
-    """Rows that have names: they are counted, walked through and found by name or number."""
+    """Rows that have names: they are counted, walked through and found by name or number.
+
+    Args:
+        rows: all of them.
+        max_rows: the most lines to print; None for all.
+    """
 
     def __init__(self, rows: list[N], max_rows: int | None) -> None:
         self.rows, self.max_rows = rows, max_rows

@@ -242,6 +242,19 @@ def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in module._parameters.items() if p is not None}
 
 
+def own_buffers(module: nn.Module) -> dict[str, Tensor]:
+    """Return {name: buffer} of what a module itself holds, whatever its `named_buffers` leaves out."""
+    return {name: buffer for name, buffer in module._buffers.items() if buffer is not None}
+
+
+_MODULE = frozenset(vars(nn.Module()))  # what each module has
+
+
+def own_attributes(module: nn.Module) -> dict[str, object]:
+    """Return {name: value} of what a module holds besides parameters, buffers, modules and hooks."""
+    return {name: value for name, value in vars(module).items() if name not in _MODULE}
+
+
 def uncompiled(module: nn.Module) -> nn.Module:
     """Return the module that `torch.compile` wraps, or the module itself."""
     inner = getattr(module, "_orig_mod", None)

@@ -15,6 +15,8 @@ from torch.nn.parameter import is_lazy
 from ._memory import memory_spans, overlapping, saved, size_in_bytes
 from ._patterns import Pattern, as_regex, check_pattern, fits
 from ._rows import ParameterTable, Row, Values
+from ._subtotals import Subtotal as Subtotal
+from ._subtotals import Subtotals as Subtotals
 from ._tables import MOST_LINES
 from ._torch import (
     check_not_lazy,

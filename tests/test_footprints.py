@@ -85,12 +85,15 @@ def test_views_that_nets_have(name):
 
 
 def test_what_needs_a_sum_of_several_steps():
-    memory = torch.empty(2**24, device="meta")
-    a, b = (memory.as_strided((100, 100), (1009 * n, n), start) for n, start in ((97, 5), (89, 0)))
-    i = torch.arange(100)
-    elements = [{*(start + n * (1009 * i[:, None] + i)).flatten().tolist()} for n, start in ((97, 5), (89, 0))]
-    spans = memory_spans([a, b])
-    assert share_a_byte(*(footprint(view, spans[view]) for view in (a, b))) == bool(elements[0] & elements[1])
+    memory = torch.empty(2**24, dtype=torch.uint8, device="meta")
+    sizes, truth = (9, 11), []
+    for start in range(0, 3000, 7):
+        strides = [(1009, 97), (1013, 89)]
+        a, b = (memory.as_strided(sizes, each, at) for each, at in zip(strides, (start, 0), strict=True))
+        spans = memory_spans([a, b])
+        truth.append(bool(bytes_read(a) & bytes_read(b)))
+        assert share_a_byte(*(footprint(view, spans[view]) for view in (a, b))) == truth[-1]
+    assert 9 < sum(truth) < len(truth) - 9  # both occur
 
 
 def seconds(action, times=3):

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ._patterns import any_of, literal
 
 T = TypeVar("T")
+_STAR = ""  # stands for a star among the parts of a name, none of which is empty
 Parts = tuple[str, ...]  # of a name, between its dots
 
 
@@ -30,7 +31,7 @@ def fold(rows: Iterable[T], names: Callable[[T], Sequence[str]], alike: Callable
     groups: dict[Hashable, list[int]] = {}
     for i, row in enumerate(every):
         common = alike(row)
-        shape_of_name = tuple("*" if _is_number(part) else part for part in split[i])
+        shape_of_name = tuple(_STAR if _is_number(part) else part for part in split[i])
         groups.setdefault(i if common is None else (shape_of_name, common), []).append(i)
     known = _Names(name for row in every for name in names(row))
     lines = []
@@ -52,37 +53,36 @@ class _Names:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = set(names)
         self._split = [tuple(name.split(".")) for name in self._names]
-        self._counts: dict[tuple[int, Parts], Counter[Parts]] = {}
+        self._counts: dict[tuple[bool, ...], Counter[Parts]] = {}
 
     def taken_by(self, label: Parts) -> int | None:
         """Return how many names the pattern of these parts takes; None where it cannot be told."""
-        if label == ("*",):
+        if label == (_STAR,):
             return len(self._names)
-        if label[0] == label[-1] == "*" or ".".join(label) in self._names:
+        if label[0] == label[-1] == _STAR or ".".join(part or "*" for part in label) in self._names:
             return None
-        length = len(label)
-        wildcards = tuple("*" if part == "*" else "" for part in label)
-        if (length, wildcards) not in self._counts:
-            self._counts[length, wildcards] = Counter(self._masked(wildcards))
-        return self._counts[length, wildcards][label]
+        stars = tuple(part == _STAR for part in label)
+        if stars not in self._counts:
+            self._counts[stars] = Counter(self._masked(stars))
+        return self._counts[stars][label]
 
-    def _masked(self, wildcards: Parts) -> Iterable[Parts]:
+    def _masked(self, stars: tuple[bool, ...]) -> Iterable[Parts]:
         """Yield each name that is long enough with these parts as stars; a star at either end takes several parts."""
-        length = len(wildcards)
+        length = len(stars)
         for parts in self._split:
-            if len(parts) < length or (len(parts) > length and "*" not in (wildcards[0], wildcards[-1])):
+            if len(parts) < length or (len(parts) > length and not (stars[0] or stars[-1])):
                 continue
-            near = parts[-length:] if wildcards[0] else parts[:length]
-            yield tuple(star or part for star, part in zip(wildcards, near, strict=True))
+            near = parts[-length:] if stars[0] else parts[:length]
+            yield tuple(_STAR if star else part for star, part in zip(stars, near, strict=True))
 
 
 def _labeled(group: list[int], split: list[Parts], known: _Names) -> Iterable[tuple[list[int], str]]:
     """Yield (rows, pattern): one line with stars if that takes these rows alone, else as many as it needs."""
     columns = [set(column) for column in zip(*(split[i] for i in group), strict=True)]
     varying = [at for at, column in enumerate(columns) if len(column) > 1]
-    stars = tuple("*" if at in varying else part for at, part in enumerate(split[group[0]]))
+    stars = tuple(_STAR if at in varying else part for at, part in enumerate(split[group[0]]))
     if known.taken_by(stars) == len(group):
-        yield group, ".".join("*" if at in varying else literal(part) for at, part in enumerate(stars))
+        yield group, ".".join("*" if part == _STAR else literal(part) for part in stars)
         return
     row_of = {tuple(split[i][at] for at in varying): i for i in group}
     boxes = _boxes(set(row_of))

@@ -11,7 +11,7 @@ from ._subtotals import Rows, Subtotal, Subtotals
 from ._tables import MOST_LINES, Column, Table, import_pandas, mean_and_std, memory, plural, shortened, three_digits
 
 _ALIASES = 3  # names of one tensor that a printed line has room for
-_VALUES = ("mean", "std", "min", "max")  # columns that are shown on request
+_VALUES = ("mean", "std", "min", "max", "zeros", "nonfinite")  # columns that are shown on request
 _COLUMNS = [
     Column("name", "names"),
     Column("kind"),
@@ -25,6 +25,8 @@ _COLUMNS = [
     Column("std", "numbers"),
     Column("min", "numbers"),
     Column("max", "numbers"),
+    Column("zeros", "numbers"),
+    Column("nonfinite", "numbers"),
     Column("uses", "numbers"),
     Column("tie"),
 ]
@@ -39,17 +41,21 @@ class Values:
         std: over all entries, without Bessel's correction.
         min: the smallest; NaN if one is NaN.
         max: the largest; NaN if one is NaN.
+        zeros: how many are 0.
+        nonfinite: how many are NaN or infinite.
 
     Example:
         >>> from d2lparams import parameter_table
         >>> parameter_table(torch.nn.LayerNorm(4), values=True)["weight"].values
-        Values(mean=1.0, std=0.0, min=1.0, max=1.0)
+        Values(mean=1.0, std=0.0, min=1.0, max=1.0, zeros=0, nonfinite=0)
     """
 
     mean: float
     std: float
     min: float
     max: float
+    zeros: int
+    nonfinite: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Row:
         tie: the same letter on rows that share memory; "" where nothing is shared.
         layer: the class of the module that holds it, "Linear".
         bytes: how much memory its numbers take; None while the layer is lazy. On the meta device, what they would take.
-        values: mean, std, min and max, if they were asked for and there are numbers; else None.
+        values: mean, std, min, max and zeros, if they were asked for and there are numbers; else None.
 
     Example:
         >>> from d2lparams import parameter_table
@@ -166,7 +172,8 @@ class ParameterTable(Rows[Row]):
 
         Returns:
             A DataFrame with a row per tensor and the columns "name", "names", "layer", "kind", "shape", "dtype",
-            "device", "trains", "count", "bytes", "uses", "tie"; "mean", "std", "min" and "max" if they were asked for.
+            "device", "trains", "count", "bytes", "uses", "tie"; "mean", "std", "min", "max", "zeros" and
+            "nonfinite" if they were asked for.
 
         Example:
             >>> from d2lparams import parameter_table
@@ -263,6 +270,8 @@ class ParameterTable(Rows[Row]):
             same.add("kind")
         if not any(row.values for row in self.rows):
             same |= set(_VALUES)
+        if not any(row.values and row.values.nonfinite for row in self.rows):
+            same.add("nonfinite")
         columns = [column for column in _COLUMNS if column.title not in same]
         lines = [Line([row]) for row in self.rows]
         if self.max_rows is not None and len(lines) > self.max_rows:
@@ -303,6 +312,8 @@ def _value(column: str, rows: Sequence[Row]) -> str:
     values = [row.values for row in rows if row.values]
     if not values:
         return "–"
+    if column in ("zeros", "nonfinite"):
+        return f"{sum(getattr(value, column) for value in values):,}"
     if column in ("min", "max"):  # through torch, since Python's own depend on where a NaN stands
         return three_digits(float(getattr(torch.tensor([getattr(value, column) for value in values]), column)()))
     mean = sum(value.mean for value in values) / len(values)  # rows of one line are of one size

@@ -162,7 +162,7 @@ def parameter_table(
         max_rows: the most lines to print, None for all. A longer table first folds equal layers into one line
             ("h.*.weight", "12 × (8, 8)"; `select` takes exactly these rows by such a name), then leaves out its middle
             and says how much.
-        values: show mean, std, min and max of the numbers too; of complex ones, those of their magnitudes.
+        values: show mean, std, min, max and how many are 0, too; of complex numbers, of their magnitudes.
 
     Returns:
         A table that prints as text, and as HTML in Jupyter. `len`, a loop and `table["0.weight"]` go by its `rows`, a
@@ -244,4 +244,5 @@ def _values(tensor: Tensor) -> Values | None:
     numbers = dense(tensor)
     numbers = numbers.abs() if numbers.is_complex() else numbers.float() if numbers.itemsize == 1 else numbers
     low, high = torch.aminmax(numbers)
-    return Values(mean, std, low.item(), high.item())
+    zeros, finite = numbers.numel() - int(numbers.count_nonzero()), int(numbers.isfinite().sum())
+    return Values(mean, std, low.item(), high.item(), zeros, numbers.numel() - finite)

@@ -343,7 +343,8 @@ def untie(net: M, *names: str, inplace: bool = False) -> M:
         The twin, whose `.grad` are empty; or `net`.
 
     Raises:
-        ValueError: If no place shares anything, or if a name is unknown or not tied. Nothing is changed then.
+        ValueError: If no place shares anything, if a name is unknown or not tied, or if the net is scripted or traced.
+            Nothing is changed then.
 
     Source: `copy.deepcopy`, which keeps ties, once for each place. Met in notebooks 4 and 5.
 
@@ -354,6 +355,8 @@ def untie(net: M, *names: str, inplace: bool = False) -> M:
         >>> twin[0].weight is twin[2].weight, torch.equal(twin[0].weight, twin[2].weight)
         (False, True)
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in net.modules()):
+        raise ValueError("cannot untie a scripted or traced net, whose forward is fixed: untie the net, then script it")
     groups = tied_tensors(net)
     if not groups:
         raise ValueError("nothing to untie: no two places of this net share a Parameter, a buffer or memory")

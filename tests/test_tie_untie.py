@@ -211,6 +211,12 @@ def test_untie_refuses_what_is_not_tied_before_it_changes_anything(names, messag
     assert true_ties(net) == before
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch.jit, by release
+def test_untie_refuses_what_was_scripted():
+    with pytest.raises(ValueError, match="untie the net, then script it"):
+        untie(torch.jit.script(shared_net()))
+
+
 def old_spectral_norm(layer):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of a torch to come

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from torch import nn
 
-from ._torch import children
+from ._torch import child
 
 Pattern = str | re.Pattern[str] | type[nn.Module] | tuple[type[nn.Module], ...]
 _TOKEN = re.compile(
@@ -42,7 +42,7 @@ def fits(net: nn.Module, pattern: Pattern) -> Callable[[str], object]:
         for part in name.split("."):
             if module is None or isinstance(module, types):
                 break
-            module = children(module).get(part)
+            module = child(module, part)
         return isinstance(module, types)
 
     return stands_below

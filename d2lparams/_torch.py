@@ -269,14 +269,28 @@ def children(module: nn.Module) -> dict[str, nn.Module]:
     return {name: child for name, child in module._modules.items() if child is not None}
 
 
+def child(module: nn.Module, name: str) -> nn.Module | None:
+    """Return what stands right below a module under this name; None if nothing does."""
+    found: nn.Module | None = module._modules.get(name)
+    return found
+
+
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return {name: Parameter} of what a module itself holds, whatever its `named_parameters` leaves out."""
     return {name: p for name, p in module._parameters.items() if p is not None}
 
 
 def own_buffers(module: nn.Module) -> dict[str, Tensor | None]:
-    """Return {name: buffer} of what a module itself holds, with those that are None so far."""
+    """Return {name: buffer} of what a module itself holds, whatever its `named_buffers` leaves out; None: not yet."""
     return dict(module._buffers)
+
+
+_MODULE = frozenset(vars(nn.Module()))  # what each module has
+
+
+def own_attributes(module: nn.Module) -> dict[str, object]:
+    """Return {name: value} of what a module holds besides parameters, buffers, modules and hooks."""
+    return {name: value for name, value in vars(module).items() if name not in _MODULE}
 
 
 def uncompiled(module: nn.Module) -> nn.Module:

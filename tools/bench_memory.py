@@ -104,7 +104,7 @@ def measured(name, mode):
 
 
 def peak_of_this_process():
-    """Return the most bytes that this process has had from the system (getrusage's number is inherited from a parent)."""
+    """Return the most bytes that this process has had from the system; getrusage would count its parent's, too."""
     return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
 

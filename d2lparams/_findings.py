@@ -1,6 +1,7 @@
 """What speaks against a net's start, each with its verdict and its reason."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ _DEAD_UNITS = 0.75  # of a layer: a deep plain net switches almost half of its u
 _DEAD_WEIGHTS = 0.25  # of all weights, if no layer is dead as a whole
 _DEAD_LAYERS = 0.05  # of all weights, if some layer is: a gate of a few units may be, and the net learns
 _ROWS = 8  # values that a unit must have had before it counts as dead
+_ALIKE = 1e-5  # of the largest gradient of a unit: the difference that rounding makes
 _SATURATED = 0.5  # of a layer's values
 
 
@@ -26,22 +28,35 @@ class Finding(NamedTuple):
     reason: str
 
 
+class Level(NamedTuple):
+    """The ratio of a size through a net where it counts, if it seems to shrink and if it seems to grow.
+
+    What shrinks leaves the last layer aside, which may begin at or near 0. What enters in units of its own, and is
+    normalized, counts from there. What grows must differ from example to example: biases do not.
+    """
+
+    shrinking: float | None
+    growing: float | None
+
+
 class Findings(NamedTuple):
     """What was found beside the layers' own numbers.
 
     Attributes:
         faults: what speaks against the start, or says that it cannot be told.
         notes: sentences that explain a start and do not speak against it.
-        signal: the ratio of the signal's size where it counts; None if it cannot be told.
+        signal: the signal's change in size where it counts; None if it cannot be told.
         gradient: the same of the gradient.
+        normalized: whether most layers are followed by a normalization, which bears a last layer that is too wide.
         guess: the loss of a net that only guesses; None if there is no such number.
         of_zero: the loss of an output that is 0 all over, for a loss of numbers; None for any other.
     """
 
     faults: list[Finding]
     notes: list[str]
-    signal: float | None
-    gradient: float | None
+    signal: Level | None
+    gradient: Level | None
+    normalized: bool
     guess: float | None
     of_zero: float | None
 
@@ -49,27 +64,40 @@ class Findings(NamedTuple):
 # ---- the size of signal and gradient where they count
 
 
-def level_signal(runs: list[Run]) -> float | None:
-    """Return the ratio of the signal's std closest to 1, over what may count as its beginning and its end."""
+def level_signal(runs: list[Run]) -> Level | None:
+    """Return the ratios of the signal's std closest to 1, over what may count as its beginning and its end."""
     weighted = [run for run in runs if run.own]
     if not weighted:
         return None
-    starts = [weighted[0].std_in, *(run.std for run in _normalized(runs))]
-    ends = [runs[-1].std, weighted[-1].std_in, weighted[-1].std]
-    ratio = _closest(starts, ends)
-    differing = _closest([weighted[0].spread_in, *(run.spread for run in _normalized(runs))], [runs[-1].spread])
-    return _nearer(ratio, differing) if ratio is not None and ratio > FACTOR else ratio
+    normal = _normalized(runs)
+    starts = [weighted[0].std_in, *(run.std for run in normal)]
+    growing = _closest(starts, [runs[-1].std])
+    by_example = _closest([weighted[0].spread_in, *(run.spread for run in normal)], [runs[-1].spread])
+    return Level(_closest(starts, [runs[-1].std, weighted[-1].std_in]), _nearer(growing, by_example))
 
 
-def level_gradient(runs: list[Run]) -> float | None:
-    """Return the ratio of the gradient's norm closest to 1, from what may count as the end to what enters the net."""
+def level_gradient(runs: list[Run]) -> Level | None:
+    """Return the ratios of the gradient's norm closest to 1, from what may count as the end to what enters the net."""
     weighted = [run for run in runs if run.own and run.grad is not None]
     if not weighted:
         return None
     entering = [run for run in runs if run.enters]
-    starts = [run.grad for run in (weighted[0], *entering, *_normalized(runs))]
-    outputs = [run.grad for run in runs if run.grad is not None]
-    return _closest([outputs[-1], weighted[-1].grad_in], starts)
+    ends = [run.grad for run in (weighted[0], *entering, *_normalized(runs))]
+    last = [run.grad for run in runs if run.grad is not None][-1]
+    growing = _closest([last], ends)
+    if is_normalized(runs):  # there a weight's own size has no meaning
+        growing = _nearer(growing, _closest(*([_relative(run)] for run in (weighted[-1], weighted[0]))))
+    return Level(_closest([last, weighted[-1].grad_in], ends), growing)
+
+
+def is_normalized(runs: list[Run]) -> bool:
+    """Whether there is a normalization for every other layer with weights, or more."""
+    return sum("norm" in run.kind.lower() for run in runs) > sum(bool(run.own) for run in runs) / 2
+
+
+def _relative(run: Run) -> float | None:
+    """Return the gradient's norm for a change of the output by its own std."""
+    return None if run.grad is None or run.std is None else run.grad * run.std
 
 
 def _normalized(runs: list[Run]) -> list[Run]:
@@ -119,7 +147,7 @@ def dead(net: nn.Module, first: Pass, learning: Learning) -> Iterator[Finding]:
         yield Finding("dead", f"{worst.dead:.0%} of the units of {worst.name!r} are dead: {share}")
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad) or 1
     for run in learning.last.runs:
-        own = dict(_own(run))
+        own = _own(run.module)
         if not own or not run.grad or any(learning.last.gradients.get(name) is not None for name in _named(net, own)):
             continue
         if sum(p.numel() for p in own.values()) >= _DEAD_LAYERS * trained:
@@ -129,14 +157,19 @@ def dead(net: nn.Module, first: Pass, learning: Learning) -> Iterator[Finding]:
 
 def _weights(net: nn.Module, first: Pass) -> dict[str, nn.Parameter]:
     """Return the trained weights that the loss depends on; a table's rows are read or not, and not counted."""
-    tables = {p for module in net.modules() if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) for p in module.parameters()}
+    tables = _tables(net)
     named = net.named_parameters()
     return {name: p for name, p in named if p.dim() > 1 and p not in tables and first.gradients.get(name) is not None}
 
 
-def _own(run: Run) -> Iterator[tuple[str, nn.Parameter]]:
-    if run.module is not None:
-        yield from ((name, p) for name, p in own_parameters(run.module).items() if p.requires_grad)
+def _tables(net: nn.Module) -> set[nn.Parameter]:
+    kinds = (nn.Embedding, nn.EmbeddingBag)
+    return {p for module in net.modules() if isinstance(module, kinds) for p in module.parameters()}
+
+
+def _own(module: nn.Module | None) -> dict[str, nn.Parameter]:
+    """Return the parameters that a module itself trains, by their names in it."""
+    return {name: p for name, p in own_parameters(module).items() if p.requires_grad} if module else {}
 
 
 def _named(net: nn.Module, own: dict[str, nn.Parameter]) -> list[str]:
@@ -151,7 +184,8 @@ def suspects(net: nn.Module, learning: Learning) -> dict[str, Tensor]:
     """Return, of each weight most of whose rows have a twin, which row each row is equal to."""
     found = {}
     for name, p in _weights(net, learning.last).items():
-        if p.shape[0] < 2 or not p.numel() or learning.silent.get(name) == 1:
+        gains = p.dim() > 2 and p.numel() == p.shape[0]  # one for each channel, all 1 as in a normalization
+        if p.shape[0] < 2 or not p.numel() or gains or learning.silent.get(name) == 1:
             continue
         groups = _groups(dense(p).flatten(1))
         if _twins(groups) > 0.5:
@@ -180,7 +214,7 @@ def _together(rows: Tensor, groups: Tensor) -> Tensor:
     direction = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(0))
     order = torch.stack([groups.double(), (rows @ direction).double()])
     order = order[1].argsort(stable=True)[order[0][order[1].argsort(stable=True)].argsort(stable=True)]
-    near = (rows[order].diff(dim=0).norm(dim=1) < 1e-4) & (groups[order].diff() == 0)
+    near = (rows[order].diff(dim=0).norm(dim=1) < _ALIKE) & (groups[order].diff() == 0)
     same = torch.zeros(len(rows), dtype=torch.bool)
     same[order[:-1][near]] = True
     same[order[1:][near]] = True
@@ -212,20 +246,19 @@ def saturated(runs: list[Run]) -> Iterator[Finding]:
         yield Finding("saturated", f"{worst.saturated:.0%} of what {worst.name!r} hands on is at a bound, where the slope is near 0")
 
 
-def unseen(net: nn.Module, runs: list[Run]) -> Iterator[Finding]:
-    """Yield that nothing can be told of a net most of whose weights work where no module's output shows it."""
-    weights = {p for p in net.parameters() if p.requires_grad and p.dim() > 1}
-    total = sum(p.numel() for p in weights) or 1
-    covered: set[nn.Parameter] = set()
-    for run in runs:
-        if run.module is None:
-            continue
-        inside = {p for p in run.module.parameters() if p in weights}
-        closed = not type(run.module).__module__.startswith("torch.nn.") and sum(p.dim() != 3 for p in inside) > 1  # not stacked experts
-        if closed and sum(p.numel() for p in inside) > total / 2:
-            yield Finding("unknown", f"what happens inside {run.name or 'the net'!r} was not seen: it calls no modules")
-            return
-        covered |= inside
-    share = sum(p.numel() for p in covered) / total
-    if not runs or share < 0.5:
-        yield Finding("unknown", f"{1 - share:.0%} of the weights work outside the modules that were seen")
+def unseen(net: nn.Module, seen: Pass) -> Iterator[Finding]:
+    """Yield that nothing can be told of a net most of whose weights work inside one module, which calls no modules."""
+    if not seen.runs:
+        yield Finding("unknown", "no layer's output was seen")
+        return
+    tables = _tables(net)
+    inside: Counter[nn.Module] = Counter()  # the innermost module that ran around it -> how many weights
+    place = {"": net}
+    for path, module in net.named_modules():
+        around = place[path.rpartition(".")[0]]
+        place[path] = module if module in seen.ran or not path else around
+        inside[place[path]] += sum(p.requires_grad and p.dim() > 1 and p not in tables for p in _own(module).values())
+    (module, weights), *_ = inside.most_common(1)
+    if weights > 1 and weights > inside.total() / 2 and not type(module).__module__.startswith("torch.nn.modules"):
+        path = next(path for path, found in net.named_modules() if found is module)
+        yield Finding("unknown", f"{weights} weights work inside {path or 'the net'!r}, where no layer was seen")

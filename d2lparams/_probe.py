@@ -47,6 +47,7 @@ class Probe:
         self.net = net
         self.layers: list[Layer] = []
         self.runs: list[Run] = []  # those of `layers`, and between them activations that are no modules
+        self.ran: set[nn.Module] = set()
         self._places: list[int] = []  # of each of `layers` in `runs`
         self._hooks: list[RemovableHandle] = []
         self._paths = Paths(net)
@@ -84,6 +85,7 @@ class Probe:
 
     def _note_start(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         path = self._paths.enter(module)
+        self.ran.add(module)
         if self._running:
             self._running[-1].calls.append(module)
         elif not self._backward:

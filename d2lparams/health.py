@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from . import _findings
 from ._batches import call, first_tensor, tensors
-from ._findings import FACTOR, Finding, Findings
+from ._findings import FACTOR, Finding, Findings, Level
 from ._first_loss import Guess, Shares, Watch, first_loss
 from ._layers import Layer
 from ._probe import Probe
@@ -35,6 +35,7 @@ _VERDICTS = (  # the first that holds is the report's
 )
 _LEVEL = 30  # times that a signal may grow or shrink between the layers that count, if it changes more by the ends
 _WRONG = 3  # times the loss of guessing: answers that are wrong with confidence
+_WRONG_NORMALIZED = 5  # as much of that does no harm where normalizations hold the layers before
 _FAR = 100  # times the loss of answering 0, for a net whose signal grows at least
 _GROWN = 30  # times
 
@@ -166,7 +167,9 @@ def health(
     devices = {tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"}
     with torch.random.fork_rng(devices), torch.enable_grad():
         first, guess = run(shares=shares)
-        learning = follow(twin, first, lambda: run()[0])
+        level = _findings.level_gradient(first.runs)
+        weak = level is not None and level.shrinking is not None and level.shrinking < 1 / FACTOR
+        learning = follow(twin, first, lambda: run()[0], weak)
         suspects = _findings.suspects(twin, learning)
         directions = run(at_random=True)[0].gradients if suspects else {}
     inputs = first_tensor(X)
@@ -175,13 +178,14 @@ def health(
         *_findings.dead(twin, first, learning),
         *_findings.alike(suspects, directions),
         *_findings.saturated(first.runs),
-        *_findings.unseen(twin, first.runs),
+        *_findings.unseen(twin, first),
     ]
     findings = Findings(
         faults,
         list(_asleep(learning)),
         _findings.level_signal(learning.last.runs),
         _findings.level_gradient(learning.last.runs),
+        _findings.is_normalized(first.runs),
         guess.expected,
         guess.zero,
     )
@@ -251,7 +255,7 @@ def _run(
                 if whole or "checkpoint" not in str(error).lower():
                     raise
                 continue  # checkpointing that enters anew takes no backward pass but a whole one
-        return Pass(value.item(), probe.layers, probe.runs, gradients), watch.guess(value, shares)
+        return Pass(value.item(), probe.layers, probe.runs, probe.ran, gradients), watch.guess(value, shares)
     raise AssertionError
 
 
@@ -293,9 +297,13 @@ def _awake(first: Pass, learning: Learning) -> list[Layer]:
 
 def _asleep(learning: Learning) -> Iterator[str]:
     if learning.asleep:
-        zeros = _some(learning.zeros)
-        begin = "begins" if len(learning.zeros) == 1 else "begin"
-        yield f"{zeros} {begin} at 0 and learn: {_some(learning.asleep)} get a gradient as soon as they have moved"
+        one = len(learning.zeros) == 1
+        begin, moved = ("begins at 0 and learns", "it has") if one else ("begin at 0 and learn", "they have")
+        get = "gets" if len(learning.asleep) == 1 else "get"
+        yield f"{_some(learning.zeros)} {begin}; once {moved} moved, {_some(learning.asleep)} {get} a gradient"
+    if learning.factors:
+        close = "closes its branch" if len(learning.factors) == 1 else "close their branches"
+        yield f"{_some(learning.factors)}, near 0, {close}: a gradient comes through once they have grown"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -316,7 +324,8 @@ def _judge(
     # The gradient by its norm, std * sqrt(size): a good scheme keeps that from layer to layer, whatever their widths.
     ends = norms[-1], norms[0]
     yield from _change("gradient norm from output to first layer", *ends, findings and findings.gradient)
-    if expected is not None and loss > _WRONG * max(expected, math.log(classes or 1)):
+    wrong = _WRONG_NORMALIZED if findings and findings.normalized else _WRONG
+    if expected is not None and loss > wrong * max(expected, math.log(classes or 1)):
         times = three_digits(loss / expected) if expected else "∞"
         yield Finding("explodes", f"the first answers are wrong with confidence: ×{times} the loss of guessing")
     if findings is None:
@@ -334,18 +343,13 @@ def _signal(input_std: float | None, layers: list[Layer]) -> tuple[float | None,
     return (input_std or layers[0].std, layers[-1].std) if layers else (None, None)
 
 
-def _change(what: str, start: float | None, end: float | None, inside: float | None) -> Generator[Finding, None, float]:
-    """Yield what a change in size says, and return the ratio.
-
-    Where it is large, `inside` counts: a last layer that begins at 0, the units of an input that is normalized, or a
-    branch are no depth.
-    """
+def _change(what: str, start: float | None, end: float | None, level: Level | None) -> Generator[Finding, None, float]:
+    """Yield what a change in size says, and return the ratio; where that is large, `level` may know better."""
     ratio = end / start if start and end is not None else 0.0
-    beyond = not 1 / FACTOR <= ratio <= FACTOR
-    if beyond and inside is not None and 1 / _LEVEL <= inside <= _LEVEL:
+    verdict = "vanishes" if ratio < 1 / FACTOR else "explodes" if ratio > FACTOR else "healthy"
+    inside = level and {"vanishes": level.shrinking, "explodes": level.growing}.get(verdict)
+    if inside is not None and 1 / _LEVEL <= inside <= _LEVEL:
         yield Finding("healthy", f"{what}, through the layers between: ×{three_digits(inside)}")
     else:
-        verdict = "vanishes" if ratio < 1 / FACTOR else "explodes" if ratio > FACTOR else "healthy"
         yield Finding(verdict, f"{what}: ×{three_digits(ratio)}")
     return ratio
-

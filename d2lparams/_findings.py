@@ -16,6 +16,7 @@ FACTOR = 1000  # how far a signal or a gradient may grow or shrink through a net
 _DEAD_UNITS = 0.75  # of a layer: a deep plain net switches almost half of its units off for all examples alike
 _DEAD_WEIGHTS = 0.25  # of all weights, if no layer is dead as a whole
 _DEAD_LAYERS = 0.05  # of all weights, if some layer is: a gate of a few units may be, and the net learns
+_GATE = 8  # units; a gate of fewer may be dead by chance, and the net learns
 _ROWS = 8  # values that a unit must have had before it counts as dead
 _ALIKE = 1e-5  # of the largest gradient of a unit: the difference that rounding makes
 _SATURATED = 0.5  # of a layer's values
@@ -48,6 +49,7 @@ class Findings(NamedTuple):
         signal: the signal's change in size where it counts; None if it cannot be told.
         gradient: the same of the gradient.
         normalized: whether most layers are followed by a normalization, which bears a last layer that is too wide.
+        bound: how far signal and gradient may change where they count.
         guess: the loss of a net that only guesses; None if there is no such number.
         of_zero: the loss of an output that is 0 all over, for a loss of numbers; None for any other.
     """
@@ -57,6 +59,7 @@ class Findings(NamedTuple):
     signal: Level | None
     gradient: Level | None
     normalized: bool
+    bound: float
     guess: float | None
     of_zero: float | None
 
@@ -135,23 +138,28 @@ def dead(net: nn.Module, first: Pass, learning: Learning) -> Iterator[Finding]:
     total = sum(p.numel() for p in weights.values()) or 1
     never = sum(learning.silent.get(name, 0) * p.numel() for name, p in weights.items()) / total
     seen = [run for run in learning.last.runs if run.rows >= _ROWS and not run.idle and run.units > 1]
-    gone = [run for run in seen if run.dead == 1]
-    partly = [run for run in seen if _DEAD_UNITS < run.dead < 1]
+    units = {run.name: learning.dead.get(run.name, 0) for run in seen}
+    gone = [run for run in seen if units[run.name] == 1]
+    partly = [run for run in seen if _DEAD_UNITS < units[run.name] < 1]
     zeros = [name for name, p in weights.items() if learning.silent.get(name) == 1 and not bool(dense(p).any())]
-    share = f"{100 * never:.3g}% of the weights get no gradient, and never will"
-    if (gone or zeros) and never >= _DEAD_LAYERS:
+    share = f"{100 * never:.3g}% of the weights never get a gradient"
+    whole = bool(zeros) or any(run.units >= _GATE for run in gone)
+    if gone or zeros:
         what = f"100% of the units of {gone[0].name!r} are dead" if gone else f"{zeros[0]!r} is 0 and stays 0"
-        yield Finding("dead", f"{what}: {share}")
+        bad = never >= (_DEAD_LAYERS if whole else _DEAD_WEIGHTS)
+        yield Finding("dead" if bad else "healthy", f"{what}: {share}")
     elif partly and never >= _DEAD_WEIGHTS:
-        worst = max(partly, key=lambda run: run.dead)
-        yield Finding("dead", f"{worst.dead:.0%} of the units of {worst.name!r} are dead: {share}")
+        worst = max(partly, key=lambda run: units[run.name])
+        yield Finding("dead", f"{units[worst.name]:.0%} of the units of {worst.name!r} are dead: {share}")
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad) or 1
-    for run in learning.last.runs:
+    for run in first.runs:
         own = _own(run.module)
-        if not own or not run.grad or any(learning.last.gradients.get(name) is not None for name in _named(net, own)):
+        if not own or not (run.grad or run.cut):
+            continue
+        if any(first.gradients.get(name) is not None for name in _named(net, own)):
             continue
         if sum(p.numel() for p in own.values()) >= _DEAD_LAYERS * trained:
-            yield Finding("dead", f"no gradient reaches the weights of {run.name!r}: use them without .data or detach()")
+            yield Finding("dead", f"{run.name!r} hides its weights from autograd: use them without .data or detach()")
             return
 
 

@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from ._batches import first_tensor, tensors
 from ._layers import Layer, Run, length, saturated_fraction, spread, unit_axis
 from ._paths import Paths
-from ._torch import is_transformed, lacking_for_views, moments, real
+from ._torch import is_transformed, lacking_for_views, moments, own_parameters, real
 
 # What passes numbers on as they are, or leaves some out by chance, has no scale of its own to report.
 _WITHOUT_SCALE = (nn.Flatten, nn.Unflatten, nn.Identity)
@@ -115,7 +115,7 @@ class Probe:
         if not output.is_floating_point() or output.dim() < 2:
             return
         path = self._running[-1].path
-        layer = Layer.measure(path or "forward", function, output, self._axis(None, output))
+        layer = Layer.measure(f"{function}() in {path or 'the net'}", function, output, self._axis(None, output))
         self._add_run(layer, None, _Running(path, None, idle, []), output)
 
     # ---- what is done then
@@ -152,6 +152,7 @@ class Probe:
             dead=layer.dead,
             idle=running.idle,
             saturated=saturated_fraction(layer.kind.lower(), output.detach()),
+            cut=torch.is_grad_enabled() and not output.requires_grad and _trains(module),
             enters=given is not None and (_memory(given) in self._given or numbers is None),
             axis=axis,
             shape=layer.shape,
@@ -208,6 +209,10 @@ def _weights(module: nn.Module | None) -> int:
     if module is None:
         return 0
     return sum(p.requires_grad and p.dim() > 1 for p in module.parameters())
+
+
+def _trains(module: nn.Module | None) -> bool:
+    return module is not None and any(p is not None and p.requires_grad for p in own_parameters(module).values())
 
 
 def _has_no_scale(module: nn.Module) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ._layers import Layer, Run
 from ._torch import dense, moments, own_parameters, real
 
+_TRIES = 8  # passes of a net that draws at random, before what never got a gradient is not blamed on chance
 _WAVES = 8  # steps that a gradient may need to reach all weights, one for each zero on its way
 _STEP = 0.1  # of a weight's usual size, 1 / √fan-in
 _NEAR_ZERO = 0.01  # the factor of a branch that begins as good as closed: CaiT's is 1e-5, ConvNeXt's 1e-6
@@ -41,6 +42,7 @@ class Learning(NamedTuple):
         zeros: the weights that were 0 all over and held these up until they moved.
         factors: the factors near 0 that moved, since as good as nothing came back to the first layers.
         silent: the fraction of its rows that never got a gradient, of each parameter that has such rows.
+        dead: the fraction of units that were 0 in every pass, by the names of the runs.
     """
 
     last: Pass
@@ -48,9 +50,10 @@ class Learning(NamedTuple):
     zeros: list[str]
     factors: list[str]
     silent: dict[str, float]
+    dead: dict[str, float]
 
 
-def follow(net: nn.Module, first: Pass, again: Callable[[], Pass], weak: bool = False) -> Learning:
+def follow(net: nn.Module, first: Pass, again: Callable[[], Pass], weak: bool, by_chance: bool) -> Learning:
     """Let zeros in a copied net take small steps along their gradients, until no more parameters get one.
 
     Args:
@@ -58,6 +61,7 @@ def follow(net: nn.Module, first: Pass, again: Callable[[], Pass], weak: bool = 
         first: what its first pass showed.
         again: runs the next pass.
         weak: whether what comes back to the first layers is as good as nothing, so that factors near 0 shall move too.
+        by_chance: whether a pass draws at random, and may leave something out.
 
     Returns:
         What was asleep, what held it up, and what never learns.
@@ -65,23 +69,30 @@ def follow(net: nn.Module, first: Pass, again: Callable[[], Pass], weak: bool = 
     parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
     zeros = [name for name, p in parameters.items() if not name.endswith("bias") and _is_zero(p)]
     factors = [name for name in _factors(net) if name in parameters] if weak else []
-    silent, last = _silent(first), first
+    silent, dead, last = _silent(first), _dead(first), first
     at_first = _whole(silent)
     at_zero = any(run.dead and run.module is not None and _trains(run.module) for run in first.runs)
     wanted = bool(at_first) or at_zero or bool(factors)
     moved: set[str] = set()
-    for _ in range(_WAVES):
-        step = _step(parameters, last.gradients, set(factors) - moved) if wanted else set()
-        if not step:
+    for i in range(_WAVES + _TRIES):
+        step = _step(parameters, last.gradients, set(factors) - moved) if wanted and i < _WAVES else set()
+        if not step and not (by_chance and _whole(silent)):
             break
         moved |= step
         last, before = again(), _whole(silent)
-        missing = _silent(last)
-        silent = {name: min(rows, missing[name]) for name, rows in silent.items() if name in missing}
+        silent, dead = _both(silent, _silent(last)), _both(dead, _dead(last))
         wanted = bool(_whole(silent)) and _whole(silent) != before
     asleep = [name for name in at_first if silent.get(name) != 1]
     zeros, factors = ([name for name in names if name in moved] for names in (zeros, factors))
-    return Learning(last, asleep if zeros else [], zeros if asleep else [], factors, silent)
+    return Learning(last, asleep if zeros else [], zeros if asleep else [], factors, silent, dead)
+
+
+def _dead(seen: Pass) -> dict[str, float]:
+    return {run.name: run.dead for run in seen.runs}
+
+
+def _both(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {name: min(fraction, other[name]) for name, fraction in one.items() if name in other}
 
 
 def _factors(net: nn.Module) -> Iterator[str]:

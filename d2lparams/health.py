@@ -166,10 +166,12 @@ def health(
     run = functools.partial(_run, net, twin, X, y, loss)
     devices = {tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"}
     with torch.random.fork_rng(devices), torch.enable_grad():
+        before = _random_state(devices)
         first, guess = run(shares=shares)
+        by_chance = before != _random_state(devices)
         level = _findings.level_gradient(first.runs)
         weak = level is not None and level.shrinking is not None and level.shrinking < 1 / FACTOR
-        learning = follow(twin, first, lambda: run()[0], weak)
+        learning = follow(twin, first, lambda: run()[0], weak, by_chance)
         suspects = _findings.suspects(twin, learning)
         directions = run(at_random=True)[0].gradients if suspects else {}
     inputs = first_tensor(X)
@@ -186,10 +188,16 @@ def health(
         _findings.level_signal(learning.last.runs),
         _findings.level_gradient(learning.last.runs),
         _findings.is_normalized(first.runs),
+        FACTOR if learning.zeros or learning.factors else _LEVEL,
         guess.expected,
         guess.zero,
     )
     return HealthReport(first.loss, guess.classes, input_std or None, _awake(first, learning), findings)
+
+
+def _random_state(devices: set[torch.device]) -> list[bytes]:
+    states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+    return [bytes(state.tolist()) for state in states]
 
 
 def _checked(net: nn.Module, y: Any, loss: object) -> nn.Module:
@@ -291,8 +299,7 @@ def _gradients(net: nn.Module, twin: nn.Module, value: Tensor, whole: bool) -> d
 
 def _awake(first: Pass, learning: Learning) -> list[Layer]:
     """Return the layers of the first pass, where only that counts as dead which stays at 0."""
-    later = {layer.name: layer.dead for layer in learning.last.layers}
-    return [layer._replace(dead=min(layer.dead, later.get(layer.name, layer.dead))) for layer in first.layers]
+    return [layer._replace(dead=learning.dead.get(layer.name, layer.dead)) for layer in first.layers]
 
 
 def _asleep(learning: Learning) -> Iterator[str]:
@@ -319,11 +326,11 @@ def _judge(
         where = f"first in {broken.name!r} or in the gradient there" if broken else "in the loss alone"
         yield Finding("not finite", f"NaN or infinity {where}")
         return
-    signal = yield from _change("signal from input to output", *_signal(input_std, layers), findings and findings.signal)
+    signal = yield from _change("signal from input to output", *_signal(input_std, layers), findings, findings and findings.signal)
     norms = [x.grad_std * math.prod(x.shape) ** 0.5 for x in layers if x.grad_std is not None] or [0.0]
     # The gradient by its norm, std * sqrt(size): a good scheme keeps that from layer to layer, whatever their widths.
     ends = norms[-1], norms[0]
-    yield from _change("gradient norm from output to first layer", *ends, findings and findings.gradient)
+    yield from _change("gradient norm from output to first layer", *ends, findings, findings and findings.gradient)
     wrong = _WRONG_NORMALIZED if findings and findings.normalized else _WRONG
     if expected is not None and loss > wrong * max(expected, math.log(classes or 1)):
         times = three_digits(loss / expected) if expected else "∞"
@@ -336,19 +343,22 @@ def _judge(
         times = three_digits(loss / findings.of_zero)
         yield Finding("explodes", f"the first answers are much too large: ×{times} the loss of answering 0")
     yield from findings.faults
-    yield from (Finding("zero by design", note) for note in findings.notes)
+    if not any(fault.verdict in ("dead", "symmetric") for fault in findings.faults):
+        yield from (Finding("zero by design", note) for note in findings.notes)
 
 
 def _signal(input_std: float | None, layers: list[Layer]) -> tuple[float | None, float | None]:
     return (input_std or layers[0].std, layers[-1].std) if layers else (None, None)
 
 
-def _change(what: str, start: float | None, end: float | None, level: Level | None) -> Generator[Finding, None, float]:
+def _change(
+    what: str, start: float | None, end: float | None, findings: Findings | None, level: Level | None
+) -> Generator[Finding, None, float]:
     """Yield what a change in size says, and return the ratio; where that is large, `level` may know better."""
     ratio = end / start if start and end is not None else 0.0
     verdict = "vanishes" if ratio < 1 / FACTOR else "explodes" if ratio > FACTOR else "healthy"
     inside = level and {"vanishes": level.shrinking, "explodes": level.growing}.get(verdict)
-    if inside is not None and 1 / _LEVEL <= inside <= _LEVEL:
+    if findings and inside is not None and 1 / findings.bound <= inside <= findings.bound:
         yield Finding("healthy", f"{what}, through the layers between: ×{three_digits(inside)}")
     else:
         yield Finding(verdict, f"{what}: ×{three_digits(ratio)}")

@@ -160,7 +160,7 @@ def weight_norm():
 @good
 def binary_cross_entropy():
     X, _ = rows()
-    return Start(plain(2, out=3), X, torch.randint(2, (32, 3)).float(), nn.BCEWithLogitsLoss())
+    return Start(plain(2, out=3), X, torch.randint(2, (32, 3)).float(), nn.BCEWithLogitsLoss(), adam)
 
 
 @good
@@ -527,7 +527,7 @@ def torchvision_resnet_with_zero_gamma():
 
 @good
 def torchvision_mobilenet():
-    return _torchvision(lambda m: m.MobileNetV2(num_classes=10, width_mult=0.25))
+    return _torchvision(lambda m: m.MobileNetV2(num_classes=10, width_mult=0.25))._replace(optimizer=adam)
 
 
 @good
@@ -576,8 +576,8 @@ def timm_cait():
 
 
 @good
-def timm_resmlp():
-    return _timm("resmlp_12_224", img_size=16, patch_size=4, embed_dim=32, num_blocks=2)
+def timm_beit():
+    return _timm("beit_base_patch16_224", img_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2)
 
 
 @good
@@ -663,7 +663,9 @@ def small_constant():
 @bad
 def constant_with_batch_norm():
     net = nn.Sequential(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
-    return Start(filled(net, constant(0.2)).train(), *rows())
+    for layer in (net[0], net[3], net[5]):
+        filled(layer, constant(0.2))
+    return Start(net, *rows())
 
 
 @bad

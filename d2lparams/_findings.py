@@ -209,7 +209,9 @@ def alike(found: dict[str, Tensor], gradients: dict[str, Tensor | None]) -> Iter
             continue
         units = int(_together(real(dense(gradient)).flatten(1).float().cpu(), groups).sum())
         if units > len(groups) / 2:
-            reason = f"{units} of {len(groups)} units of {name!r} are alike and get the same gradient, so they stay alike"
+            reason = (
+                f"{units} of {len(groups)} units of {name!r} are alike and get the same gradient, so they stay alike"
+            )
             yield Finding("symmetric", f"{reason}: draw their weights at random")
             return
 
@@ -236,7 +238,8 @@ def _groups(rows: Tensor) -> Tensor:
         return torch.zeros(len(rows), dtype=torch.long)
     if len(rows[:, 0].unique()) == len(rows):  # no two can be equal
         return torch.arange(len(rows))
-    return rows.unique(dim=0, return_inverse=True)[1].cpu()
+    found: Tensor = rows.unique(dim=0, return_inverse=True)[1].cpu()
+    return found
 
 
 def _twins(groups: Tensor) -> float:
@@ -251,7 +254,10 @@ def saturated(runs: list[Run]) -> Iterator[Finding]:
     """Yield the fault of a layer of tanh or sigmoid whose output mostly lies at its bounds, where no slope is left."""
     worst = max(runs, key=lambda run: run.saturated, default=None)
     if worst is not None and worst.saturated > _SATURATED:
-        yield Finding("saturated", f"{worst.saturated:.0%} of what {worst.name!r} hands on is at a bound, where the slope is near 0")
+        yield Finding(
+            "saturated",
+            f"{worst.saturated:.0%} of what {worst.name!r} hands on is at a bound, where the slope is near 0",
+        )
 
 
 def unseen(net: nn.Module, seen: Pass) -> Iterator[Finding]:

@@ -53,15 +53,18 @@ class Watch(TorchFunctionMode):
             if torch.equal(result.mean(), value.detach()) or torch.allclose(result.mean(), value.detach(), 1e-5):
                 return _GUESSES[name](anew, scores, target, options, shares)
         if shares is not None:
-            raise ValueError("shares are for losses over classes, and this is neither cross-entropy nor its binary form")
+            raise ValueError(
+                "shares are for losses over classes, and this is neither cross-entropy nor its binary form"
+            )
         return Guess()
 
 
 def first_loss(output: Any, y: Any, loss: Callable[[Any, Any], Tensor] | None) -> Tensor:
     """Return the loss, shape (), of what a net handed out.
 
-    Without a `loss` it is cross-entropy: the classes stand last if that fits `y`, as in language models, and else second.
-    A `loss` gets the whole output; one that can do nothing with it gets the answer alone, `.logits` or the first tensor.
+    Without a `loss` it is cross-entropy: the classes stand last if that fits `y`, as in language models, and else
+    second. A `loss` gets the whole output; one that can do nothing with it gets the answer alone, `.logits` or the
+    first tensor.
     """
     scores = answer(output)
     if loss is None:
@@ -153,18 +156,19 @@ _GUESSES: dict[str, Callable[..., Guess]] = {
 
 def _shares_of_classes(shares: Any, target: Tensor, classes: int) -> Tensor:
     if shares is True and not target.is_floating_point():
-        found = torch.bincount(target[(target >= 0) & (target < classes)].flatten(), minlength=classes).double()
-        return found / found.sum()
+        counts = torch.bincount(target[(target >= 0) & (target < classes)].flatten(), minlength=classes).double()
+        return counts / counts.sum()
     if shares is True:  # each example has a share of each class
-        return target.double().transpose(1, -1).flatten(0, -2).mean(0)
-    found = torch.as_tensor(shares, dtype=torch.float64)
+        return target.double().movedim(1, -1).flatten(0, -2).mean(0)
+    found: Tensor = torch.as_tensor(shares, dtype=torch.float64)
     if found.shape != (classes,) or bool((found < 0).any()) or not math.isclose(found.sum().item(), 1, abs_tol=1e-3):
         raise ValueError(f"shares={shares}: give one for each of the {classes} classes, 1 in all; or True, as in y")
     return found
 
 
 def _surprise(share: Tensor) -> Tensor:
-    return -torch.special.xlogy(share, share)
+    terms: Tensor = torch.special.xlogy(share, share)
+    return -terms
 
 
 def _entropy(shares: Tensor) -> float:

@@ -168,7 +168,8 @@ def spread(values: Tensor) -> float | None:
     if values.dim() == 0 or values.shape[0] < 2 or not values.numel() or not values.is_floating_point():
         return None
     wide = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
-    return wide.var(0, correction=0).mean().sqrt().item()
+    variance: Tensor = wide.var(0, correction=0).mean()
+    return variance.item() ** 0.5
 
 
 def length(tensor: Tensor) -> float:

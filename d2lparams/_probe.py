@@ -174,7 +174,12 @@ class Probe:
         """Take what a recomputed output gets, for the run of the forward pass that had no graph."""
         names = [path, *(f"{path} #{k}" for k in range(2, self._reported[path] + 1))]
         for i, layer in enumerate(self.layers):
-            if layer.name in names and layer.grad_std is None and tensor.requires_grad and layer.name not in self._again:
+            if (
+                layer.name in names
+                and layer.grad_std is None
+                and tensor.requires_grad
+                and layer.name not in self._again
+            ):
                 self._again[layer.name] += 1
                 self._hooks.append(tensor.register_hook(functools.partial(self._note_gradient, i)))
                 return

@@ -101,9 +101,10 @@ def _factors(net: nn.Module) -> Iterator[str]:
         if "norm" in type(module).__name__.lower():
             continue
         for name, p in own_parameters(module).items():
-            if p.numel() == max(p.shape, default=1) and p.numel() and not name.endswith("bias"):
-                if 0 < moments(real(dense(p)).abs())[0] < _NEAR_ZERO:
-                    yield f"{path}.{name}" if path else name
+            one_each = p.numel() == max(p.shape, default=1) and not name.endswith("bias")
+            size = moments(real(dense(p)).abs())[0] if one_each else None
+            if size and size < _NEAR_ZERO:
+                yield f"{path}.{name}" if path else name
 
 
 def _is_zero(tensor: Tensor) -> bool:
@@ -132,7 +133,7 @@ def _whole(silent: dict[str, float]) -> list[str]:
 
 @torch.no_grad()
 def _step(parameters: dict[str, nn.Parameter], gradients: dict[str, Tensor | None], factors: set[str]) -> set[str]:
-    """Move every number that is 0, or of a factor near 0, a little along its gradient; return the names of what moved."""
+    """Move what is 0, or of a factor near 0, a little along its gradient; return the names of what moved."""
     moved = set()
     for name, p in parameters.items():
         gradient = gradients.get(name)

@@ -1,6 +1,5 @@
 """A check-up of how a net begins: do signal and gradient survive its depth, and does all of it learn?"""
 
-import copy
 import functools
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -11,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from . import _findings
-from ._batches import call, first_tensor, tensors
+from ._batches import first_tensor
 from ._findings import FACTOR, Finding, Findings, Level
-from ._first_loss import Guess, Shares, Watch, first_loss
+from ._first_loss import Shares
 from ._layers import Layer
-from ._probe import Probe
+from ._passes import run, twin_of
 from ._tables import Column, Table, shortened, three_digits
-from ._torch import check_not_lazy, children, moments, uncompiled
+from ._torch import check_not_lazy, moments, uncompiled
 from ._waking import Learning, Pass, follow
 
 __all__ = ["HealthReport", "Layer", "health"]
@@ -125,31 +124,48 @@ def health(
     loss: Callable[[Any, Any], Tensor] | None = None,
     shares: Shares = None,
 ) -> HealthReport:
-    """Run one batch forward and backward and report whether signal and gradient survive the depth of `net`.
+    """Run one batch forward and backward and report whether signal and gradient survive, and whether all of it learns.
 
     The report has the first loss beside ln(classes); for each innermost layer the std of its output, the std of the
-    loss's gradient there, and the fraction of units that are 0 for the whole batch; and a verdict. It "vanishes" or
-    "explodes" if the signal's std (input to last layer) or the gradient's norm (last layer to first) changes by more
-    than a factor of 1,000, if more than half the units of a layer are dead, or if the first loss is over three times
-    ln(classes). A unit is a channel, dimension 1; of a 3-D output, dimension 1 or 2, whichever has more dead.
+    loss's gradient there, and the fraction of units that are 0 for the whole batch; and a verdict with its reasons:
+
+    - "not finite": a layer, its gradient or the loss holds NaN or infinity.
+    - "dead": some of the weights, 5% or more, never get a gradient, since a layer's output or its weights stay 0, or
+      they are hidden from autograd; or a quarter of them, since most units of some layer are dead.
+    - "explodes", "vanishes": the signal's std (input to last layer) or the gradient's norm (last layer to first)
+      changes by more than a factor of 1,000; or the first loss is over 3 times that of guessing (5 times, where
+      normalizations follow the layers).
+    - "symmetric": the units of a layer have equal weights and get equal gradients, so they stay one unit.
+    - "saturated": most of what a layer of tanh or sigmoid hands on lies at its bounds, where the slope is near 0.
+    - "unknown": none of that, but most weights work where no module's output shows it.
+    - "zero by design": a good start, whose gradient reaches all weights once some that begin at 0 have moved. That is
+      tried: zeros with a gradient take small steps in the copy, until no more weights get one.
+    - "healthy": none of these.
+
+    What is small by design is no fault: a last layer at or near 0, a branch behind a factor near 0, an input that is
+    normalized. Positions are no units, so padding is not dead, nor is an expert that no example was sent to. Layers
+    that checkpointing runs again in the backward pass count once.
 
     The net runs in the mode it is in, as a copy: parameters, gradients, buffers (running statistics), mode, hooks and
     the state of the random generators stay as they were, but for what `forward` reaches in another way, such as a
-    closure over the net. A compiled net runs uncompiled.
+    closure over the net. A compiled net runs uncompiled. Of a scripted or exported one only the output is seen.
 
     Args:
-        net: any module that holds values and has seen its first batch. Of several outputs the first counts, or
-            `.logits`.
-        X: what the net takes: a tensor, a tuple (`net(*X)`) or a dict (`net(**X)`).
+        net: any module that holds values and has seen its first batch.
+        X: what the net takes: a tensor, a tuple or list (`net(*X)`), a mapping (`net(**X)`), or any other object.
         y: class numbers for cross-entropy; or anything, with a `loss`.
-        loss: a function of (output, y), whose result is averaged; None for cross-entropy.
+        loss: a function of (output, y), whose result is averaged; None for cross-entropy of the output's `.logits`, or
+            of its first tensor. It gets the whole output; one that raises an error over it gets these alone.
+        shares: of each class, 1 in all, or of 1 in binary cross-entropy, for the loss that guessing by them gives; True
+            for the shares in `y`; None for equal ones.
 
     Returns:
         A report that prints as text, and as HTML in Jupyter.
 
     Raises:
+        TypeError: If `net` is no module, or if `loss` returns no tensor.
         ValueError: If a layer is lazy, if the net is on the meta device, if `y` is not of integers and no `loss` was
-            given, or if the loss depends on no parameter.
+            given, if the loss depends on no parameter, or if `shares` don't fit the loss.
 
     Source: Glorot & Bengio (2010), figures 6 and 7; Karpathy, "A Recipe for Training Neural Networks" ("verify loss @
     init"). Met in notebooks 2 and 3.
@@ -161,19 +177,21 @@ def health(
         >>> report.verdict, round(report.loss, 1), round(report.expected, 3)
         ('healthy', 2.3, 2.303)
     """
-    net = _checked(net, y, loss)
-    twin = _twin(net)
-    run = functools.partial(_run, net, twin, X, y, loss)
+    if not isinstance(net, nn.Module):
+        raise TypeError(f"health takes an nn.Module, whose layers can be watched, but got a {type(net).__name__}")
+    net = _checked(uncompiled(net), y, loss)
+    twin = twin_of(net)
+    through = functools.partial(run, net, twin, X, y, loss)
     devices = {tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"}
     with torch.random.fork_rng(devices), torch.enable_grad():
         before = _random_state(devices)
-        first, guess = run(shares=shares)
+        first, guess = through(shares=shares)
         by_chance = before != _random_state(devices)
         level = _findings.level_gradient(first.runs)
         weak = level is not None and level.shrinking is not None and level.shrinking < 1 / FACTOR
-        learning = follow(twin, first, lambda: run()[0], weak, by_chance)
+        learning = follow(twin, first, lambda: through()[0], weak, by_chance)
         suspects = _findings.suspects(twin, learning)
-        directions = run(at_random=True)[0].gradients if suspects else {}
+        directions = through(at_random=True)[0].gradients if suspects else {}
     inputs = first_tensor(X)
     input_std = moments(inputs)[1] if inputs is not None and inputs.is_floating_point() else None
     faults = [
@@ -201,10 +219,7 @@ def _random_state(devices: set[torch.device]) -> list[bytes]:
 
 
 def _checked(net: nn.Module, y: Any, loss: object) -> nn.Module:
-    """Return the net without the wrapper of a compiler, or raise the error that says what is missing."""
-    if not isinstance(net, nn.Module):
-        raise TypeError(f"health takes an nn.Module, whose layers can be watched, but got a {type(net).__name__}")
-    net = uncompiled(net)
+    """Return the net, or raise the error that says what it or the call lacks."""
     named = dict([*net.named_parameters(), *net.named_buffers()])
     check_not_lazy(name for name, tensor in named.items() if is_lazy(tensor))
     if meta := [name for name, tensor in named.items() if tensor.is_meta]:
@@ -216,85 +231,6 @@ def _checked(net: nn.Module, y: Any, loss: object) -> nn.Module:
             f"pass loss=..., such as nn.functional.mse_loss"
         )
     return net
-
-
-def _twin(net: nn.Module) -> nn.Module:
-    """Return a copy of `net` that shares nothing with it, hooks of Parameters included."""
-    keep: list[Tensor] = []
-    for module in net.modules():  # a tensor that autograd made cannot be copied; what forward makes anew is set anew
-        keep += [value for value in vars(module).values() if isinstance(value, Tensor) and value.grad_fn is not None]
-    twin = copy.deepcopy(net, {id(value): value for value in keep})
-    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
-        vars(q).update(vars(p))  # what forward may read of a Parameter, which copying leaves out
-    for module in twin.modules():
-        for name, child in children(module).items():
-            if (inner := uncompiled(child)) is not child:
-                setattr(module, name, inner)
-    return twin
-
-
-def _run(
-    net: nn.Module,
-    twin: nn.Module,
-    X: Any,
-    y: Any,
-    loss: Callable[[Any, Any], Tensor] | None,
-    shares: Shares = None,
-    at_random: bool = False,
-) -> tuple[Pass, Guess]:
-    """Run one batch forward and backward through the twin.
-
-    With `at_random` the gradients are those of a random sum of all that the net hands out, in place of the loss.
-    """
-    for whole in (False, True):
-        probe, watch = Probe(twin), Watch()
-        with probe:
-            with watch:
-                with probe.mode:
-                    output = call(twin, X)
-                probe.finish(output)
-                value = first_loss(output, y, loss)
-            if not value.requires_grad:
-                raise ValueError("the loss depends on no parameter: unfreeze some, and compute it from the net's output")
-            target = _random_sum(output) if at_random else value
-            try:
-                gradients = _gradients(net, twin, target, whole)
-            except RuntimeError as error:
-                if whole or "checkpoint" not in str(error).lower():
-                    raise
-                continue  # checkpointing that enters anew takes no backward pass but a whole one
-        return Pass(value.item(), probe.layers, probe.runs, probe.ran, gradients), watch.guess(value, shares)
-    raise AssertionError
-
-
-def _random_sum(output: object) -> Tensor:
-    found = [tensor for tensor in tensors(output) if tensor.requires_grad]
-    return torch.stack([(tensor * torch.randn_like(tensor)).sum().abs() for tensor in found]).sum()
-
-
-def _gradients(net: nn.Module, twin: nn.Module, value: Tensor, whole: bool) -> dict[str, Tensor | None]:
-    """Return the gradients by name. A closure may hold the net's own parameters; what they have in `.grad` stays."""
-    pairs = {
-        name: (p, q)
-        for (name, p), q in zip(twin.named_parameters(), net.parameters(), strict=True)
-        if p.requires_grad or q.requires_grad
-    }
-    wanted = [p for pair in pairs.values() for p in pair if p.requires_grad]
-    if whole:
-        kept = [p.grad for p in wanted]
-        for p in wanted:
-            p.grad = None
-        value.backward()  # type: ignore[no-untyped-call]
-        found = [p.grad for p in wanted]
-        for p, grad in zip(wanted, kept, strict=True):
-            p.grad = grad
-    else:
-        found = list(torch.autograd.grad(value, wanted, allow_unused=True))
-    by_parameter = dict(zip(wanted, found, strict=True))
-    return {
-        name: next((grad for p in pair if (grad := by_parameter.get(p)) is not None), None)
-        for name, pair in pairs.items()
-    }
 
 
 def _awake(first: Pass, learning: Learning) -> list[Layer]:
@@ -318,7 +254,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _judge(
-    loss: float, classes: int | None, expected: float | None, input_std: float | None, layers: list[Layer], findings: Findings | None
+    loss: float,
+    classes: int | None,
+    expected: float | None,
+    input_std: float | None,
+    layers: list[Layer],
+    findings: Findings | None,
 ) -> Iterator[Finding]:
     """Yield what speaks for and against the start."""
     broken = next((layer for layer in layers if not layer.finite), None)
@@ -326,7 +267,9 @@ def _judge(
         where = f"first in {broken.name!r} or in the gradient there" if broken else "in the loss alone"
         yield Finding("not finite", f"NaN or infinity {where}")
         return
-    signal = yield from _change("signal from input to output", *_signal(input_std, layers), findings, findings and findings.signal)
+    signal = yield from _change(
+        "signal from input to output", *_signal(input_std, layers), findings, findings and findings.signal
+    )
     norms = [x.grad_std * math.prod(x.shape) ** 0.5 for x in layers if x.grad_std is not None] or [0.0]
     # The gradient by its norm, std * sqrt(size): a good scheme keeps that from layer to layer, whatever their widths.
     ends = norms[-1], norms[0]

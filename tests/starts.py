@@ -1,10 +1,8 @@
 """Starts that learn and starts that don't, each with its batch: what `test_verdicts` asks `health` about."""
 
 import functools
-import math
 from typing import Any, NamedTuple
 
-import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -94,7 +92,9 @@ def deep_relu_with_He():
 
 @good
 def deep_tanh_with_Xavier():
-    return Start(plain(10, nn.Tanh, width=64, fill=functools.partial(nn.init.xavier_normal_, gain=1.2)), *rows(width=64))
+    return Start(
+        plain(10, nn.Tanh, width=64, fill=functools.partial(nn.init.xavier_normal_, gain=1.2)), *rows(width=64)
+    )
 
 
 @good
@@ -489,7 +489,10 @@ class Squeeze(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv, self.gate = nn.Conv2d(3, 32, 3, padding=1), nn.Sequential(nn.Linear(32, 2), nn.ReLU(), nn.Linear(2, 32))
+        self.conv, self.gate = (
+            nn.Conv2d(3, 32, 3, padding=1),
+            nn.Sequential(nn.Linear(32, 2), nn.ReLU(), nn.Linear(2, 32)),
+        )
         self.norm, self.head = nn.BatchNorm2d(32), nn.Linear(128, 10)
         nn.init.constant_(self.gate[0].bias, -5)
 
@@ -502,284 +505,3 @@ class Squeeze(nn.Module):
 @good
 def squeeze_and_excitation():
     return Start(Squeeze(), *images())
-
-
-# ---- good: what others wrote
-
-
-def _torchvision(make, X=None):
-    models = pytest.importorskip("torchvision").models
-    return Start(make(models), *(X or images(8, 32)))
-
-
-@good
-def torchvision_resnet():
-    return _torchvision(lambda m: m.resnet.ResNet(m.resnet.BasicBlock, [1, 1, 1, 1], num_classes=10))
-
-
-@good
-def torchvision_resnet_with_zero_gamma():
-    blocks = [1, 1, 1, 1]
-    return _torchvision(
-        lambda m: m.resnet.ResNet(m.resnet.BasicBlock, blocks, num_classes=10, zero_init_residual=True)
-    )
-
-
-@good
-def torchvision_mobilenet():
-    return _torchvision(lambda m: m.MobileNetV2(num_classes=10, width_mult=0.25))._replace(optimizer=adam)
-
-
-@good
-def torchvision_shufflenet():
-    return _torchvision(lambda m: m.shufflenet_v2_x0_5(num_classes=10))
-
-
-@good
-def torchvision_vision_transformer():
-    def make(m):
-        return m.VisionTransformer(16, 4, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64, num_classes=10)
-
-    return _torchvision(make, images())._replace(optimizer=adam)
-
-
-@good
-def torchvision_swin():
-    def make(m):
-        return m.SwinTransformer([2, 2], 16, [1, 1], [2, 2], [4, 4], num_classes=10)
-
-    return _torchvision(make, images())._replace(optimizer=adam)
-
-
-@good
-def torchvision_convnext():
-    def make(m):
-        setting = m.convnext.CNBlockConfig
-        return m.ConvNeXt([setting(16, 32, 1), setting(32, None, 1)], num_classes=10)
-
-    return _torchvision(make, images())._replace(optimizer=adam)
-
-
-def _timm(name, size=16, **options):
-    timm = pytest.importorskip("timm")
-    return Start(timm.create_model(name, num_classes=10, **options), *images(8, size), None, adam)
-
-
-@good
-def timm_vision_transformer():
-    return _timm("vit_tiny_patch16_224", img_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2)
-
-
-@good
-def timm_cait():
-    return _timm("cait_xxs24_224", img_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2)
-
-
-@good
-def timm_beit():
-    return _timm("beit_base_patch16_224", img_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2)
-
-
-@good
-def timm_convnext():
-    return _timm("convnext_atto", 32, depths=(1, 1, 1, 1), dims=(16, 16, 32, 32))
-
-
-@good
-def timm_regnet():
-    return _timm("regnety_002", 32)
-
-
-def _language(name, config, X=None, y=None, **options):
-    transformers = pytest.importorskip("transformers")
-    kind = getattr(transformers, name)
-    ids = words()
-    net = kind(getattr(transformers, config)(vocab_size=50, **options))
-    return Start(net, {"input_ids": ids} if X is None else X, ids if y is None else y, None, adam)
-
-
-_SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-
-
-@good
-def transformers_gpt2():
-    options = {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_positions": 16, "bos_token_id": 0, "eos_token_id": 0}
-    return _language("GPT2LMHeadModel", "GPT2Config", **options)
-
-
-@good
-def transformers_bert_on_padded_batch():
-    ids, y = padded()
-    X = {"input_ids": ids, "attention_mask": (ids > 0).long()}
-    return _language("BertForSequenceClassification", "BertConfig", X, y, **_SMALL)
-
-
-@good
-def transformers_t5():
-    ids = words()
-    X = {"input_ids": ids, "decoder_input_ids": ids}
-    options = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
-    return _language("T5ForConditionalGeneration", "T5Config", X, ids, **options)
-
-
-@good
-def transformers_mixtral():
-    options = {"num_key_value_heads": 2, "num_local_experts": 8}
-    return _language("MixtralForCausalLM", "MixtralConfig", **_SMALL, **options)
-
-
-# ---- bad
-
-
-def mlp(fill, act=nn.ReLU, depth=2):
-    return Start(plain(depth, act, fill=fill), *rows())
-
-
-@bad
-def all_zero():
-    return mlp(nn.init.zeros_)
-
-
-@bad
-def all_zero_with_tanh():
-    return mlp(nn.init.zeros_, nn.Tanh)
-
-
-@bad
-def all_zero_with_sigmoid():
-    return mlp(nn.init.zeros_, nn.Sigmoid)
-
-
-@bad
-def all_one():
-    return mlp(nn.init.ones_)
-
-
-@bad
-def small_constant():
-    return mlp(constant(0.01), nn.Tanh)
-
-
-@bad
-def constant_with_batch_norm():
-    net = nn.Sequential(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
-    for layer in (net[0], net[3], net[5]):
-        filled(layer, constant(0.2))
-    return Start(net, *rows())
-
-
-@bad
-def half_zero_half_large():
-    def fill(weight):
-        nn.init.uniform_(weight, -10, 10)
-        return weight.mul_(weight.abs() >= 5) if not weight.requires_grad else weight.data.mul_(weight.abs() >= 5)
-
-    return mlp(fill)
-
-
-@bad
-def standard_normal():
-    return mlp(nn.init.normal_)
-
-
-@bad
-def standard_normal_regression():
-    X, _ = rows()
-    return Start(plain(3, out=1, fill=nn.init.normal_), X, torch.randn(32, 1), F.mse_loss)
-
-
-@bad
-def dead_relus():
-    net = plain(2)
-    nn.init.constant_(net[0].bias, -100)
-    return Start(net, *rows())
-
-
-class Functional(nn.Module):
-    """relu as a function; the second layer's are dead."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.head = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 10)
-        nn.init.constant_(self.b.bias, -100)
-
-    def forward(self, x):
-        return self.head(torch.relu(self.b(torch.relu(self.a(x)))))
-
-
-@bad
-def dead_relus_called_as_functions():
-    return Start(Functional(), *rows())
-
-
-@bad
-def one_dead_layer_in_the_middle():
-    net = plain(6, fill=he)
-    nn.init.zeros_(net[6].weight)
-    return Start(net, *rows())
-
-
-@bad
-def dead_branch():
-    blocks = [Residual(branch()) for _ in range(3)]
-    nn.init.constant_(blocks[1].branch[0].bias, -100)
-    return Start(nn.Sequential(*blocks, nn.Linear(32, 10)), *rows())
-
-
-@bad
-def saturated_tanh():
-    return mlp(functools.partial(nn.init.normal_, std=3), nn.Tanh)
-
-
-@bad
-def saturated_sigmoid():
-    net = plain(2, nn.Sigmoid, fill=functools.partial(nn.init.normal_, std=5))
-    net[-1].weight.data.mul_(0.02)
-    return Start(net, *rows())
-
-
-@bad
-def too_small_by_depth():
-    return mlp(functools.partial(nn.init.normal_, std=0.01), depth=10)
-
-
-@bad
-def default_of_a_deep_net():
-    return Start(plain(30), *rows())
-
-
-@bad
-def too_large_by_depth():
-    return mlp(functools.partial(nn.init.normal_, std=1.0), depth=20)
-
-
-@bad
-def not_a_number():
-    net = plain(2)
-    net[0].weight.data[0, 0] = math.nan
-    return Start(net, *rows())
-
-
-class Past(nn.Linear):
-    def forward(self, x):
-        return F.linear(x, self.weight.data, self.bias.data)
-
-
-@bad
-def weights_read_past_autograd():
-    return Start(nn.Sequential(Past(32, 32), nn.ReLU(), nn.Linear(32, 10)), *rows())
-
-
-@bad
-def wide_embedding_as_classifier():
-    class Tied(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.embed, self.head = nn.Embedding(50, 64), nn.Linear(64, 50, bias=False)
-            self.head.weight = self.embed.weight
-
-        def forward(self, ids):
-            return self.head(self.embed(ids))
-
-    ids = words()
-    return Start(Tied(), ids, ids.roll(1, 1))

@@ -3,9 +3,10 @@
 import math
 
 import pytest
+import starts_bad  # noqa: F401  # adds its own to BAD
+import starts_of_others  # noqa: F401  # adds its own to GOOD
 import torch
 from starts import BAD, GOOD
-from torch.nn import functional as F
 
 from d2lparams import health
 from d2lparams._batches import call

@@ -167,9 +167,10 @@ def spread(values: Tensor) -> float | None:
     values = real(values.detach())
     if values.dim() == 0 or values.shape[0] < 2 or not values.numel() or not values.is_floating_point():
         return None
-    wide = values.to(torch.float32 if values.device.type == "mps" else torch.float64)
-    variance: Tensor = wide.var(0, correction=0).mean()
-    return variance.item() ** 0.5
+    if values.dtype in (torch.float16, torch.bfloat16):
+        values = values.float()
+    off = torch.linalg.vector_norm(values - values.mean(0, keepdim=True))  # values.var(0) takes ten times as long
+    return off.item() / math.sqrt(values.numel())
 
 
 def length(tensor: Tensor) -> float:
@@ -179,7 +180,7 @@ def length(tensor: Tensor) -> float:
     mean, std = moments(real(dense(tensor)))
     if mean is None or std is None:
         return math.nan
-    return math.hypot(mean, std) * real(tensor).numel() ** 0.5
+    return math.hypot(mean, std) * math.sqrt(real(tensor).numel())
 
 
 def is_finite(values: Tensor, std: float | None) -> bool:

@@ -138,17 +138,19 @@ class Probe:
         axis = self._axis(module, output)
         units = output.shape[axis if axis is not None else -1] if output.dim() else 1
         numbers = given if given is not None and _is_numbers(given) else None
+        weights = _weights(module)
+        entering = numbers if weights else None  # of other layers nobody asks for the input's size
         run = Run(
             layer.name,
             layer.kind,
             module,
-            own=_weights(module),
+            own=weights,
             units=units,
             rows=output.numel() // max(units, 1),
             std=layer.std,
             spread=spread(output),
-            std_in=None if numbers is None else moments(real(numbers))[1],
-            spread_in=None if numbers is None else spread(numbers),
+            std_in=None if entering is None else moments(real(entering))[1],
+            spread_in=None if entering is None else spread(entering),
             dead=layer.dead,
             idle=running.idle,
             saturated=saturated_fraction(layer.kind.lower(), output.detach()),

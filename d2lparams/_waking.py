@@ -1,5 +1,6 @@
 """Do all weights learn? Those that begin without a gradient may get one as soon as zeros elsewhere have moved."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -72,11 +73,11 @@ def follow(net: nn.Module, first: Pass, again: Callable[[], Pass], weak: bool, b
     silent, dead, last = _silent(first), _dead(first), first
     at_first = _whole(silent)
     at_zero = any(run.dead and run.module is not None and _trains(run.module) for run in first.runs)
-    wanted = bool(at_first) or at_zero or bool(factors)
+    wanted = math.isfinite(first.loss) and (bool(at_first) or at_zero or bool(factors))
     moved: set[str] = set()
     for i in range(_WAVES + _TRIES):
         step = _step(parameters, last.gradients, set(factors) - moved) if wanted and i < _WAVES else set()
-        if not step and not (by_chance and _whole(silent)):
+        if (not step and not (by_chance and _whole(silent))) or not math.isfinite(last.loss):
             break
         moved |= step
         last, before = again(), _whole(silent)

@@ -179,7 +179,14 @@ def health(
     """
     if not isinstance(net, nn.Module):
         raise TypeError(f"health takes an nn.Module, whose layers can be watched, but got a {type(net).__name__}")
-    net = _checked(uncompiled(net), y, loss)
+    net = uncompiled(net)
+    _check_values(net)
+    if loss is None and not (isinstance(y, Tensor) and not y.is_floating_point() and not y.is_complex()):
+        kind = f"of {y.dtype}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
+        raise ValueError(
+            f"without a loss y must be a tensor of class numbers, but it is {kind}; "
+            f"pass loss=..., such as nn.functional.mse_loss"
+        )
     twin = twin_of(net)
     through = functools.partial(run, net, twin, X, y, loss)
     devices = {tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"}
@@ -218,19 +225,11 @@ def _random_state(devices: set[torch.device]) -> list[bytes]:
     return [bytes(state.tolist()) for state in states]
 
 
-def _checked(net: nn.Module, y: Any, loss: object) -> nn.Module:
-    """Return the net, or raise the error that says what it or the call lacks."""
+def _check_values(net: nn.Module) -> None:
     named = dict([*net.named_parameters(), *net.named_buffers()])
     check_not_lazy(name for name, tensor in named.items() if is_lazy(tensor))
     if meta := [name for name, tensor in named.items() if tensor.is_meta]:
         raise ValueError(f"{meta[0]!r} is on the meta device, which holds no values: build the net on a real one")
-    if loss is None and not (isinstance(y, Tensor) and not y.is_floating_point() and not y.is_complex()):
-        kind = f"of {y.dtype}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
-        raise ValueError(
-            f"without a loss y must be a tensor of class numbers, but it is {kind}; "
-            f"pass loss=..., such as nn.functional.mse_loss"
-        )
-    return net
 
 
 def _awake(first: Pass, learning: Learning) -> list[Layer]:

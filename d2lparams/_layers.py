@@ -170,7 +170,8 @@ def spread(values: Tensor) -> float | None:
     if values.dtype in (torch.float16, torch.bfloat16):
         values = values.float()
     off = torch.linalg.vector_norm(values - values.mean(0, keepdim=True))  # values.var(0) takes ten times as long
-    return off.item() / math.sqrt(values.numel())
+    size: float = off.item() / math.sqrt(values.numel())
+    return size
 
 
 def length(tensor: Tensor) -> float:
@@ -181,6 +182,12 @@ def length(tensor: Tensor) -> float:
     if mean is None or std is None:
         return math.nan
     return math.hypot(mean, std) * math.sqrt(real(tensor).numel())
+
+
+def is_mask(values: Tensor) -> bool:
+    """Whether what is not finite in a tensor is -∞ alone, which a softmax makes 0: it leaves something out."""
+    outside = values.detach()[~values.isfinite()]
+    return outside.numel() > 0 and not outside.is_complex() and bool((outside == -math.inf).all())
 
 
 def is_finite(values: Tensor, std: float | None) -> bool:

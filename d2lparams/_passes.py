@@ -1,6 +1,7 @@
 """One pass of a net forward and backward, through a copy of it that shares nothing with it."""
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,12 @@ def twin_of(net: nn.Module) -> nn.Module:
     keep: list[Tensor] = []
     for module in net.modules():  # a tensor that autograd made cannot be copied; what forward makes anew is set anew
         keep += [value for value in vars(module).values() if isinstance(value, Tensor) and value.grad_fn is not None]
-    twin = copy.deepcopy(net, {id(value): value for value in keep})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's, of how it copies what it exported itself
+        try:
+            twin = copy.deepcopy(net, {id(value): value for value in keep})
+        except Exception as error:
+            raise TypeError(f"health looks at a copy of the net, and copy.deepcopy(net) fails: {error}") from error
     for p, q in zip(net.parameters(), twin.parameters(), strict=True):
         vars(q).update(vars(p))  # what forward may read of a Parameter, which copying leaves out
     for module in twin.modules():

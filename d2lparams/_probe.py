@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from ._batches import first_tensor, tensors
-from ._layers import Layer, Run, length, saturated_fraction, spread, unit_axis
+from ._layers import Layer, Run, is_mask, length, saturated_fraction, spread, unit_axis
 from ._paths import Paths
 from ._torch import is_transformed, lacking_for_views, moments, own_parameters, real
 
@@ -125,6 +125,8 @@ class Probe:
         self._reported[path] += 1
         name = path if self._reported[path] == 1 else f"{path} #{self._reported[path]}"
         layer = Layer.measure(name, kind, output, self._axis(module, output))
+        if not layer.finite and not _trains(module) and is_mask(output):
+            layer = layer._replace(std=moments(output.detach()[output.isfinite()])[1], finite=True)
         self._places.append(len(self.runs))
         self.layers.append(layer)
         run = self._add_run(layer, module, running, output)

@@ -74,19 +74,20 @@ def level_signal(runs: list[Run]) -> Level | None:
         return None
     normal = _normalized(runs)
     starts = [weighted[0].std_in, *(run.std for run in normal)]
-    growing = _closest(starts, [runs[-1].std])
-    by_example = _closest([weighted[0].spread_in, *(run.spread for run in normal)], [runs[-1].spread])
-    return Level(_closest(starts, [runs[-1].std, weighted[-1].std_in]), _nearer(growing, by_example))
+    last = next((run for run in reversed(runs) if run.grad), runs[-1])
+    growing = _closest(starts, [last.std])
+    by_example = _closest([weighted[0].spread_in, *(run.spread for run in normal)], [last.spread])
+    return Level(_closest(starts, [last.std, weighted[-1].std_in]), _nearer(growing, by_example))
 
 
 def level_gradient(runs: list[Run]) -> Level | None:
     """Return the ratios of the gradient's norm closest to 1, from what may count as the end to what enters the net."""
-    weighted = [run for run in runs if run.own and run.grad is not None]
+    weighted = [run for run in runs if run.own and run.grad]
     if not weighted:
         return None
     entering = [run for run in runs if run.enters]
     ends = [run.grad for run in (weighted[0], *entering, *_normalized(runs))]
-    last = [run.grad for run in runs if run.grad is not None][-1]
+    last = [run.grad for run in runs if run.grad][-1]
     growing = _closest([last], ends)
     if is_normalized(runs):  # there a weight's own size has no meaning
         growing = _nearer(growing, _closest(*([_relative(run)] for run in (weighted[-1], weighted[0]))))

@@ -271,7 +271,7 @@ def _judge(
     )
     norms = [x.grad_std * math.prod(x.shape) ** 0.5 for x in layers if x.grad_std is not None] or [0.0]
     # The gradient by its norm, std * sqrt(size): a good scheme keeps that from layer to layer, whatever their widths.
-    ends = norms[-1], norms[0]
+    ends = next((norm for norm in reversed(norms) if norm), 0.0), norms[0]
     yield from _change("gradient norm from output to first layer", *ends, findings, findings and findings.gradient)
     wrong = _WRONG_NORMALIZED if findings and findings.normalized else _WRONG
     if expected is not None and loss > wrong * max(expected, math.log(classes or 1)):
@@ -290,7 +290,9 @@ def _judge(
 
 
 def _signal(input_std: float | None, layers: list[Layer]) -> tuple[float | None, float | None]:
-    return (input_std or layers[0].std, layers[-1].std) if layers else (None, None)
+    """Return the std of what goes in and of what comes out: of the last layer that the loss depends on."""
+    last = next((layer for layer in reversed(layers) if layer.grad_std), layers[-1]) if layers else None
+    return (input_std or layers[0].std, last.std) if last else (None, None)
 
 
 def _change(

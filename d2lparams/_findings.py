@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -73,10 +73,11 @@ def level_signal(runs: list[Run]) -> Level | None:
     if not weighted:
         return None
     normal = _normalized(runs)
-    starts = [weighted[0].std_in, *(run.std for run in normal)]
+    first = weighted[0]
+    starts = [first.std_in or first.std, *(run.std for run in normal)]
     last = next((run for run in reversed(runs) if run.grad), runs[-1])
     growing = _closest(starts, [last.std])
-    by_example = _closest([weighted[0].spread_in, *(run.spread for run in normal)], [last.spread])
+    by_example = _closest([first.spread_in or first.spread, *(run.spread for run in normal)], [last.spread])
     return Level(_closest(starts, [last.std, weighted[-1].std_in]), _nearer(growing, by_example))
 
 
@@ -152,15 +153,42 @@ def dead(net: nn.Module, first: Pass, learning: Learning) -> Iterator[Finding]:
     elif partly and never >= _DEAD_WEIGHTS:
         worst = max(partly, key=lambda run: units[run.name])
         yield Finding("dead", f"{units[worst.name]:.0%} of the units of {worst.name!r} are dead: {share}")
-    trained = sum(p.numel() for p in net.parameters() if p.requires_grad) or 1
+
+
+def hidden(net: nn.Module, first: Pass, loss: Callable[[], float]) -> Iterator[Finding]:
+    """Yield the fault of a layer that the loss depends on, while no gradient comes back to its weights.
+
+    Args:
+        net: the copy; weights of layers without a gradient are changed for a moment.
+        first: what its first pass showed.
+        loss: runs that pass again.
+
+    Yields:
+        The first such layer.
+    """
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    tried: set[nn.Module] = set()
     for run in first.runs:
         own = _own(run.module)
-        if not own or not (run.grad or run.cut):
+        if run.module is None or run.module in tried or not run.taught:
+            continue
+        tried.add(run.module)
+        if not own or sum(p.numel() for p in own.values()) < _DEAD_LAYERS * trained:
             continue
         if any(first.gradients.get(name) is not None for name in _named(net, own)):
             continue
-        if sum(p.numel() for p in own.values()) >= _DEAD_LAYERS * trained:
-            yield Finding("dead", f"{run.name!r} hides its weights from autograd: use them without .data or detach()")
+        before = loss()
+        drift = abs(before - first.loss)  # of what a pass updates, as spectral normalization does
+        kept = {p: p.detach().clone() for p in own.values()}
+        with torch.no_grad():
+            for p in kept:
+                p.add_(torch.ones_like(p).cumsum(0) / len(p) if p.dim() else 1)
+        changed = abs(loss() - before) > 1e-4 * abs(before) + 10 * drift
+        with torch.no_grad():
+            for p, value in kept.items():
+                p.copy_(value)
+        if changed:
+            yield Finding("dead", f"no gradient comes back to {run.name!r}: use its weights without .data or detach()")
             return
 
 
@@ -189,15 +217,25 @@ def _named(net: nn.Module, own: dict[str, nn.Parameter]) -> list[str]:
 # ---- units that stay alike
 
 
+def constant(net: nn.Module, first: Pass) -> Iterator[Finding]:
+    """Yield the fault of a net each of whose weights has equal rows: chance alone, as in dropout, tells units apart."""
+    weights = [dense(p) for p in _weights(net, first).values() if p.shape[0] > 1 and not _is_gain(p)]
+    if len(weights) > 1 and all(bool(p.any()) and _twins(_groups(p.flatten(1))) == 1 for p in weights):
+        yield Finding("symmetric", "in every weight all rows have a twin, so units are alike: draw weights at random")
+
+
+def _is_gain(p: Tensor) -> bool:
+    return p.dim() > 2 and p.numel() == p.shape[0]  # one for each channel, all 1 as in a normalization
+
+
 def suspects(net: nn.Module, learning: Learning) -> dict[str, Tensor]:
-    """Return, of each weight most of whose rows have a twin, which row each row is equal to."""
+    """Return, of each weight all of whose rows have a twin, which rows are equal."""
     found = {}
     for name, p in _weights(net, learning.last).items():
-        gains = p.dim() > 2 and p.numel() == p.shape[0]  # one for each channel, all 1 as in a normalization
-        if p.shape[0] < 2 or not p.numel() or gains or learning.silent.get(name) == 1:
+        if p.shape[0] < 2 or not p.numel() or _is_gain(p) or learning.silent.get(name) == 1:
             continue
         groups = _groups(dense(p).flatten(1))
-        if _twins(groups) > 0.5:
+        if _twins(groups) == 1:
             found[name] = groups
     return found
 
@@ -208,12 +246,9 @@ def alike(found: dict[str, Tensor], gradients: dict[str, Tensor | None]) -> Iter
         gradient = gradients.get(name)
         if gradient is None:
             continue
-        units = int(_together(real(dense(gradient)).flatten(1).float().cpu(), groups).sum())
-        if units > len(groups) / 2:
-            reason = (
-                f"{units} of {len(groups)} units of {name!r} are alike and get the same gradient, so they stay alike"
-            )
-            yield Finding("symmetric", f"{reason}: draw their weights at random")
+        if bool(_together(real(dense(gradient)).flatten(1).float().cpu(), groups).all()):
+            reason = f"each of the {len(groups)} units of {name!r} has a twin with equal weights and an equal gradient"
+            yield Finding("symmetric", f"{reason}, and stays like it: draw their weights at random")
             return
 
 
@@ -267,12 +302,14 @@ def unseen(net: nn.Module, seen: Pass) -> Iterator[Finding]:
         yield Finding("unknown", "no layer's output was seen")
         return
     tables = _tables(net)
+    learning = {p for name, p in net.named_parameters() if seen.gradients.get(name) is not None}
     inside: Counter[nn.Module] = Counter()  # the innermost module that ran around it -> how many weights
     place = {"": net}
     for path, module in net.named_modules():
         around = place[path.rpartition(".")[0]]
         place[path] = module if module in seen.ran or not path else around
-        inside[place[path]] += sum(p.requires_grad and p.dim() > 1 and p not in tables for p in _own(module).values())
+        used = [p for p in _own(module).values() if p in learning and p not in tables]
+        inside[place[path]] += sum(p.dim() > 1 for p in used)
     (module, weights), *_ = inside.most_common(1)
     if weights > 1 and weights > inside.total() / 2 and not type(module).__module__.startswith("torch.nn.modules"):
         path = next(path for path, found in net.named_modules() if found is module)

@@ -102,7 +102,7 @@ class Run:
         saturated: the fraction of its output that lies within 1% of the bounds of tanh or sigmoid, on both sides.
         grad: the norm of the gradient with respect to its output; None where none flows.
         grad_in: the norm of the gradient with respect to its first input.
-        cut: whether it trains parameters that its output does not depend on, as far as autograd knows.
+        taught: whether autograd was on when it ran.
         enters: whether it was given what the net was given, or numbers of rows, as an embedding is.
         axis: the dimension of its units, if known.
         shape: of its output.
@@ -121,7 +121,7 @@ class Run:
     dead: float
     idle: bool
     saturated: float
-    cut: bool
+    taught: bool
     enters: bool
     axis: int | None
     shape: tuple[int, ...]

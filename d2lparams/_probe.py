@@ -156,7 +156,7 @@ class Probe:
             dead=layer.dead,
             idle=running.idle,
             saturated=saturated_fraction(layer.kind.lower(), output.detach()),
-            cut=torch.is_grad_enabled() and not output.requires_grad and _trains(module),
+            taught=torch.is_grad_enabled(),
             enters=given is not None and (_memory(given) in self._given or numbers is None),
             axis=axis,
             shape=layer.shape,

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -189,24 +189,29 @@ def health(
         )
     twin = twin_of(net)
     through = functools.partial(run, net, twin, X, y, loss)
-    devices = {tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"}
+    devices = list({tensor.device for tensor in net.parameters() if tensor.device.type == "cuda"})
     with torch.random.fork_rng(devices), torch.enable_grad():
-        before = _random_state(devices)
+        start = _random_state(devices)
         first, guess = through(shares=shares)
-        by_chance = before != _random_state(devices)
+        by_chance = not all(map(torch.equal, start, _random_state(devices)))
+
+        def same_again() -> float:
+            with torch.random.fork_rng(devices):
+                torch.set_rng_state(start[0])
+                for device, state in zip(devices, start[1:], strict=True):
+                    torch.cuda.set_rng_state(state, device)
+                return through()[0].loss
+
+        faults = [*_findings.constant(twin, first), *_findings.hidden(twin, first, same_again)]
         level = _findings.level_gradient(first.runs)
         weak = level is not None and level.shrinking is not None and level.shrinking < 1 / FACTOR
         learning = follow(twin, first, lambda: through()[0], weak, by_chance)
         suspects = _findings.suspects(twin, learning)
         directions = through(at_random=True)[0].gradients if suspects else {}
+        faults += [*_findings.dead(twin, first, learning), *_findings.alike(suspects, directions)]
     inputs = first_tensor(X)
     input_std = moments(inputs)[1] if inputs is not None and inputs.is_floating_point() else None
-    faults = [
-        *_findings.dead(twin, first, learning),
-        *_findings.alike(suspects, directions),
-        *_findings.saturated(first.runs),
-        *_findings.unseen(twin, first),
-    ]
+    faults += [*_findings.saturated(first.runs), *_findings.unseen(twin, first)]
     findings = Findings(
         faults,
         list(_asleep(learning)),
@@ -220,9 +225,8 @@ def health(
     return HealthReport(first.loss, guess.classes, input_std or None, _awake(first, learning), findings)
 
 
-def _random_state(devices: set[torch.device]) -> list[bytes]:
-    states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
-    return [bytes(state.tolist()) for state in states]
+def _random_state(devices: Iterable[torch.device]) -> list[Tensor]:
+    return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
 
 
 def _check_values(net: nn.Module) -> None:
@@ -292,7 +296,8 @@ def _judge(
 def _signal(input_std: float | None, layers: list[Layer]) -> tuple[float | None, float | None]:
     """Return the std of what goes in and of what comes out: of the last layer that the loss depends on."""
     last = next((layer for layer in reversed(layers) if layer.grad_std), layers[-1]) if layers else None
-    return (input_std or layers[0].std, last.std) if last else (None, None)
+    first = input_std or next((layer.std for layer in layers if layer.std), None)
+    return (first, last.std) if last else (None, None)
 
 
 def _change(
@@ -302,7 +307,8 @@ def _change(
     ratio = end / start if start and end is not None else 0.0
     verdict = "vanishes" if ratio < 1 / FACTOR else "explodes" if ratio > FACTOR else "healthy"
     inside = level and {"vanishes": level.shrinking, "explodes": level.growing}.get(verdict)
-    if findings and inside is not None and 1 / findings.bound <= inside <= findings.bound:
+    least = findings and (1 / findings.bound if verdict == "vanishes" else 0)
+    if findings and least is not None and inside is not None and least <= inside <= findings.bound:
         yield Finding("healthy", f"{what}, through the layers between: ×{three_digits(inside)}")
     else:
         yield Finding(verdict, f"{what}: ×{three_digits(ratio)}")

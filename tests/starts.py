@@ -505,3 +505,23 @@ class Squeeze(nn.Module):
 @good
 def squeeze_and_excitation():
     return Start(Squeeze(), *images())
+
+
+@good
+def a_layer_that_the_loss_does_not_use():
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.beside = plain(2), nn.Linear(32, 32)
+
+        def forward(self, x):
+            return self.net(x), self.beside(x)
+
+    return Start(Idle(), *rows())
+
+
+@good
+def embedding_of_small_numbers():
+    reader = Reader(nn.LSTM(16, 16, batch_first=True))
+    reader.embed.weight.data.mul_(1e-4)
+    return Start(reader, words(), torch.randint(2, (8,)), None, adam)

@@ -163,3 +163,16 @@ def wide_embedding_as_classifier():
 
     ids = words()
     return Start(Tied(), ids, ids.roll(1, 1))
+
+
+@bad
+def first_layer_cut_off():
+    class Cut(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.head = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 10)
+
+        def forward(self, x):
+            return self.head(F.relu(self.b(F.relu(self.a(x)).detach())))
+
+    return Start(Cut(), *rows())

@@ -7,9 +7,10 @@ import starts_bad  # noqa: F401  # adds its own to BAD
 import starts_of_others  # noqa: F401  # adds its own to GOOD
 import torch
 from starts import BAD, GOOD
+from torch import nn
 
 from d2lparams import health
-from d2lparams._batches import call
+from d2lparams._batches import answer, call
 from d2lparams._first_loss import first_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
@@ -40,17 +41,16 @@ def guessing(start):
     """Return the loss of answering every example alike, and of the best such answer; None for losses of numbers."""
     if start.loss is None:
         shares = torch.bincount(start.y.flatten()).float() / start.y.numel()
-        scores = first_loss_of(start)
-        return math.log(scores), -torch.special.xlogy(shares, shares).sum().item()
-    if start.y.dtype.is_floating_point and isinstance(start.loss, torch.nn.BCEWithLogitsLoss):
+        classes = classes_of(start)
+        return math.log(classes), -torch.special.xlogy(shares, shares).sum().item()
+    if start.y.dtype.is_floating_point and isinstance(start.loss, nn.BCEWithLogitsLoss):
         return math.log(2), math.log(2)
     return None, None
 
 
-def first_loss_of(start):
+def classes_of(start):
     with torch.no_grad():
-        output = call(start.net, start.X)
-    output = getattr(output, "logits", output)
+        output = answer(call(start.net, start.X))
     return output.shape[-1] if output.shape[:-1] == start.y.shape else output.shape[1]
 
 
@@ -117,3 +117,27 @@ def test_there_are_enough_of_them():
 def test_each_kind_goes_by_its_name(name, verdict):
     start = build(GOOD | BAD, name)
     assert health(start.net, start.X, start.y, start.loss).verdict == verdict
+
+
+def test_equal_weights_are_symmetric_even_if_dropout_tells_units_apart():
+    hidden = [part for _ in range(2) for part in (nn.Linear(32, 32), nn.ReLU(), nn.Dropout(0.5))]
+    net = nn.Sequential(*hidden, nn.Linear(32, 10))
+    for p in net.parameters():
+        nn.init.constant_(p, 0.1)
+    report = health(net, torch.randn(32, 32), torch.randint(10, (32,)))
+    assert report.verdict == "symmetric"
+
+
+def test_what_the_reasons_say():
+    start = build(BAD, "dead relus")
+    assert (
+        health(*start[:4]).reasons[-1] == "100% of the units of '1' are dead: 86.5% of the weights never get a gradient"
+    )
+    start = build(BAD, "small constant")
+    assert "'0.weight' has a twin with equal weights and an equal gradient" in health(*start[:4]).reasons[-1]
+    start = build(BAD, "first layer cut off")
+    assert "no gradient comes back to 'a'" in " ".join(health(*start[:4]).reasons)
+    start = build(GOOD, "layer scale")
+    assert "'0.scale' and 3 more, near 0, close their branches" in health(*start[:4]).reasons[-1]
+    start = build(GOOD, "squeeze and excitation")
+    assert "100% of the units of 'gate.1' are dead" in health(*start[:4]).reasons[-1]  # told, and no fault

@@ -455,6 +455,31 @@ def router_by_mask():
     return Start(Mixture(True), *rows(8))
 
 
+class Masked(nn.Module):
+    """Most experts are given zeros, and have no biases: what they hand on is 0."""
+
+    def __init__(self, experts=16):
+        super().__init__()
+        self.route, self.head = nn.Linear(32, experts), nn.Linear(32, 10)
+        layers = (nn.Linear(32, 64, bias=False), nn.ReLU(), nn.Linear(64, 32, bias=False))
+        self.experts = nn.ModuleList(copy.deepcopy(nn.Sequential(*layers)).apply(_draw_anew) for _ in range(experts))
+
+    def forward(self, x):
+        weight, chosen = self.route(x).softmax(1).max(1)
+        y = sum(expert(x * (chosen == i)[:, None]) for i, expert in enumerate(self.experts))
+        return self.head(x + weight[:, None] * y)
+
+
+def _draw_anew(module):
+    if isinstance(module, nn.Linear):
+        module.reset_parameters()
+
+
+@good
+def router_that_masks_inputs():
+    return Start(Masked(), *rows(8))
+
+
 class Chance(nn.Module):
     """Leaves a branch out, by chance, for the whole batch."""
 

@@ -319,3 +319,21 @@ def test_channels_are_units_and_places_are_not():
     X[..., 3:] = 0  # padded
     net = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
     assert [layer.dead for layer in health(net, X, torch.arange(5) % 3).layers] == [0, 0.25, 0]
+
+
+class Turned(nn.Module):
+    """Its activation is given channels before places by no layer that says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.act, self.head = nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)
+
+    def forward(self, X):
+        return self.head(self.act(self.linear(X).transpose(1, 2) * (X[:, None, :, 0] != 0)).sum(2))
+
+
+def test_places_are_no_units_where_no_layer_says_which_are():
+    X = torch.randn(8, 10, 4)
+    X[:, 2:] = 0  # padded
+    report = health(Turned(), X, torch.arange(8) % 3)
+    assert (report.verdict, report.layers[1].dead) == ("healthy", 0)

@@ -461,18 +461,13 @@ class Masked(nn.Module):
     def __init__(self, experts=16):
         super().__init__()
         self.route, self.head = nn.Linear(32, experts), nn.Linear(32, 10)
-        layers = (nn.Linear(32, 64, bias=False), nn.ReLU(), nn.Linear(64, 32, bias=False))
-        self.experts = nn.ModuleList(copy.deepcopy(nn.Sequential(*layers)).apply(_draw_anew) for _ in range(experts))
+        linear = functools.partial(nn.Linear, bias=False)
+        self.experts = nn.ModuleList(nn.Sequential(linear(32, 64), nn.ReLU(), linear(64, 32)) for _ in range(experts))
 
     def forward(self, x):
         weight, chosen = self.route(x).softmax(1).max(1)
         y = sum(expert(x * (chosen == i)[:, None]) for i, expert in enumerate(self.experts))
         return self.head(x + weight[:, None] * y)
-
-
-def _draw_anew(module):
-    if isinstance(module, nn.Linear):
-        module.reset_parameters()
 
 
 @good

@@ -177,6 +177,24 @@ def linear_probe():
     return Start(net, *rows())
 
 
+class Probe(nn.Module):
+    """A backbone that runs without autograd, on purpose."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = plain(1, out=32, fill=he), nn.Linear(32, 10)
+
+    def forward(self, x):
+        with torch.no_grad():
+            x = self.backbone(x)
+        return self.head(x)
+
+
+@good
+def backbone_without_autograd():
+    return Start(Probe(), *rows())
+
+
 class Beside(nn.Module):
     """A VAE, whose loss needs all three outputs."""
 

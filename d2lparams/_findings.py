@@ -74,10 +74,11 @@ def level_signal(runs: list[Run]) -> Level | None:
         return None
     normal = _normalized(runs)
     first = weighted[0]
-    starts = [first.std_in or first.std, *(run.std for run in normal)]
+    table = first.enters and first.std_in is None  # which is given numbers of rows: its own size is no change
+    starts = [first.std if table else first.std_in, *(run.std for run in normal)]
     last = next((run for run in reversed(runs) if run.grad), runs[-1])
     growing = _closest(starts, [last.std])
-    by_example = _closest([first.spread_in or first.spread, *(run.spread for run in normal)], [last.spread])
+    by_example = _closest([first.spread if table else first.spread_in, *(run.spread for run in normal)], [last.spread])
     return Level(_closest(starts, [last.std, weighted[-1].std_in]), _nearer(growing, by_example))
 
 

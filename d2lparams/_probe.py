@@ -100,10 +100,16 @@ class Probe:
         self._paths.leave()
         running = self._running.pop()
         tensor = _plain(first_tensor(output))
-        if running.calls or _has_no_scale(module) or tensor is None or not _is_numbers(tensor):
+        whole = bool(running.calls) and _is_norm(module)  # one that also calls the activation behind it
+        if (running.calls and not whole) or _has_no_scale(module) or tensor is None or not _is_numbers(tensor):
             return
         kind = type(module).__name__.removeprefix("Parametrized")
-        if self._backward:
+        if whole and not self._backward:
+            layer = Layer.measure(running.path, kind, tensor, 1)
+            run = self._add_run(layer, module, running, tensor)
+            if tensor.requires_grad:
+                self._hooks.append(tensor.register_hook(functools.partial(self._note_norm, run)))
+        elif self._backward:
             self._take_gradient_from(tensor, running.path)
         else:
             self._report(running, kind, module, tensor)
@@ -171,6 +177,9 @@ class Probe:
         self.layers[i] = self.layers[i].with_gradient(gradient)
         self.runs[self._places[i]].grad = length(gradient)
 
+    def _note_norm(self, run: Run, gradient: Tensor) -> None:
+        run.grad = length(gradient)
+
     def _note_gradient_in(self, run: Run, gradient: Tensor) -> None:
         run.grad_in = length(gradient)
 
@@ -222,6 +231,11 @@ def _weights(module: nn.Module | None) -> int:
 
 def _trains(module: nn.Module | None) -> bool:
     return module is not None and any(p is not None and p.requires_grad for p in own_parameters(module).values())
+
+
+def _is_norm(module: nn.Module) -> bool:
+    own = [p for p in own_parameters(module).values() if p is not None]
+    return "norm" in type(module).__name__.lower() and bool(own) and all(p.dim() == 1 for p in own)
 
 
 def _has_no_scale(module: nn.Module) -> bool:

@@ -128,6 +128,24 @@ def tiny_units_into_layer_norm():
     return Start(nn.Sequential(nn.LayerNorm(32, eps=0), *plain(2)), 1e-6 * X, y)
 
 
+class BatchNormAct(nn.BatchNorm2d):
+    """A normalization that calls the activation behind it, as timm has it."""
+
+    def __init__(self, width):
+        super().__init__(width)
+        self.act = nn.ReLU()
+
+    def forward(self, X):
+        return self.act(super().forward(X))
+
+
+@good
+def raw_pixels_into_a_norm_with_its_activation():
+    X, y = images(16)
+    body = nn.Conv2d(3, 16, 3), BatchNormAct(16), nn.Conv2d(16, 16, 3), BatchNormAct(16)
+    return Start(nn.Sequential(*body, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64, 10)), 1e5 * (X + 3), y)
+
+
 class Scaled(nn.Module):
     def __init__(self):
         super().__init__()

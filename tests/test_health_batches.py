@@ -227,6 +227,8 @@ def test_what_was_not_seen_is_unknown_and_its_loss_is_looked_at_all_the_same(mak
     report = health(make(30.0), X, y)
     assert report.verdict == "explodes"
     assert report.expected == math.log(64)
+    assert report.reasons[0].startswith("signal from input to output: ×")
+    assert health(make(30.0), X, X, F.mse_loss).verdict == "explodes"
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(1.7, "healthy"), (100, "explodes"), (0.01, "vanishes")])

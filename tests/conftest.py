@@ -34,6 +34,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_guesses.py": 10,
     "test_drawn.py": 8,
     "test_quiz.py": 8,
+    "test_verdicts.py": 8,
     "test_bank.py": 7,
     "3-custom-initialization.ipynb": 6,
     "4-sharing.ipynb": 6,

@@ -137,3 +137,11 @@ def untied_twin(net):
     return Chain(layers)
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

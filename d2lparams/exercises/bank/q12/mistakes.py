@@ -121,3 +121,11 @@ def make_optimizer(net, lr, decay):
     return optimizer
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

@@ -183,3 +183,11 @@ def train_and_report(state, X, y, lr, momentum, steps):
     return report
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

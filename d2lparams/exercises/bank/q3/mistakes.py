@@ -100,3 +100,11 @@ def fixed_names(net):
     return {name: None for name in net.state_dict() if name not in trained}.keys()
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

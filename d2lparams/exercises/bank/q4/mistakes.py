@@ -142,3 +142,11 @@ def initialize_linear_(layer, activation):
     layer.bias.data.zero_()
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

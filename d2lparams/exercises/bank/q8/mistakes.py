@@ -178,3 +178,11 @@ def _meet(p, q):
     return moved
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

@@ -78,3 +78,11 @@ def tie_head_(net):
     return net
 """,
 }
+
+
+def mistakes(question):
+    return MISTAKES
+
+
+def others(question):
+    return OTHERS

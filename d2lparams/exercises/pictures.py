@@ -18,10 +18,10 @@ def weights(expected: list[Any], facts: list[Any] | None) -> Figure:
     """Draw q4: for each activation the wanted distribution of the weight, and a histogram of yours."""
     figure, axes = _panels(len(expected), sharey=True)
     for i, (axis, case) in enumerate(zip(axes, expected, strict=True)):
-        x = torch.linspace(-3.5, 3.5, 701, dtype=torch.float64) * case["std"]
-        density = case["cdf"](x).diff() / x.diff()
+        x = torch.linspace(-3.5, 3.5, 701, dtype=torch.float64) * case["law"].std
+        density = case["law"].cdf(x).diff() / x.diff()
         _target(axis, (x[1:] + x[:-1]) / 2, density)
-        title = f"{case['name']}: target std {case['std']:.3f}"
+        title = f"{case['name']}: target std {case['law'].std:.3f}"
         if facts:
             yours = compare.tensor(facts[i]["weight"], "the weight", case["before"].dtype).flatten()
             axis.hist(yours.numpy(), bins=41, density=True, color=_color(0), alpha=0.6, label="yours")

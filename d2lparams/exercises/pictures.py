@@ -37,9 +37,11 @@ def gaps(expected: list[Any], facts: list[Any] | None) -> Figure:
     """Draw q6: the share of entries at or below each value, for the target and for yours."""
     figure, axes = _panels(len(expected), sharey=True)
     for i, (axis, case) in enumerate(zip(axes, expected, strict=True)):
-        x = torch.linspace(-1.15, 1.15, 2000, dtype=torch.float64) * case["high"]  # none at 0, where it jumps
-        _target(axis, x, case["cdf"](x) * (1 - case["zero"]) + case["zero"] * (x >= 0))
-        title = f"{case['zero']:.0%} zeros, else ±{case['low']:.1f} to {case['high']:.1f}"
+        law, zero, positive = case["law"], case["zero"], case["positive"]
+        x = torch.linspace(-1.15, 1.15, 2000, dtype=torch.float64) * law.high  # none at 0, where it jumps
+        below = torch.where(x > 0, 1 - positive + positive * law.cdf(x), (1 - positive) * (1 - law.cdf(-x)))
+        _target(axis, x, below * (1 - zero) + zero * (x >= 0))
+        title = f"{zero:.0%} zeros, else ±{law.low:.1f} to {law.high:.1f}"
         if facts:
             yours = compare.tensor(facts[i]["filled"][0], "the tensor", case["dtype"]).flatten().sort().values
             shares = torch.arange(1, len(yours) + 1) / len(yours)

@@ -35,7 +35,8 @@ class Law(NamedTuple):
         tensor([0.0000, 0.2500, 1.0000])
         """
         if self.kind == "normal":
-            return torch.special.ndtr(x / self.high)
+            normal: Tensor = torch.special.ndtr(x / self.high)
+            return normal
         if self.kind == "log-uniform":
             return (x.clamp(self.low, self.high) / self.low).log() / math.log(self.high / self.low)
         t = ((x - self.low) / (self.high - self.low)).clamp(0, 1)
@@ -111,3 +112,18 @@ def unrelated_rows(values: Tensor, std: float, kurtosis: float, what: str) -> No
         lengths = (gram.diagonal() - many).square().sum().item() / (many * (kurtosis - 1))
         if not lengths >= least_chi2(few) / 2:  # halved: a sum of squares is only nearly normal
             raise Wrong(f"distribution of {what}", "rows or columns of one length", "independent draws")
+
+
+def uniform(shares: Tensor, what: str) -> None:
+    """Raise Wrong unless numbers between 0 and 1 have the mean and the spread that uniform ones have."""
+    n = len(shares)
+    for name, moments, wanted, spread in (
+        ("mean", shares, 1 / 2, 1 / 12),
+        ("mean square around 1/2", (shares - 0.5) ** 2, 1 / 12, 1 / 180),
+    ):
+        actual = moments.mean().item()
+        if not abs(actual - wanted) <= SIGMAS * math.sqrt(spread / n):
+            likely = "it is another distribution, near to the one asked for"
+            raise Wrong(
+                f"distribution of {what}, scaled to be uniform: {name}", f"{actual:.4f}", f"{wanted:.4f}", likely
+            )

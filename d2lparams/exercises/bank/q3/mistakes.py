@@ -94,7 +94,7 @@ def others(question: Question) -> dict[str, str]:
         "numpy's names": "\nimport numpy as np\n"
         + edited(solution, ("return [", "return list(np.array(["))[:-1]
         + "))\n",
-        "by experiment": f"""{head}{again}    before = {{name: value.clone() for name, value in net.state_dict().items()}}
+        "by experiment": f"""{head}{again}    before = {{name: t.clone() for name, t in net.state_dict().items()}}
     for p in net.parameters():
         if p.requires_grad:
             p.grad = torch.ones_like(p)

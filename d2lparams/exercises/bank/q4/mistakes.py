@@ -65,7 +65,7 @@ def mistakes(question: Question) -> dict[str, Mistake]:
         "positive alone": then(["distribution"], "layer.weight.abs_()"),
         "orthogonal": then(
             [law, "orthogonal"],
-            "layer.weight.copy_(nn.init.orthogonal_(layer.weight.clone()) * layer.weight.norm() / len(layer.weight) ** 0.5)",
+            "nn.init.orthogonal_(layer.weight, gain=layer.weight.norm() / len(layer.weight) ** 0.5)",
         )
         if he == "normal"
         else then(["distribution"], "nn.init.orthogonal_(layer.weight, gain=2**0.5)"),
@@ -85,14 +85,11 @@ def mistakes(question: Question) -> dict[str, Mistake]:
         ),
     }
     if he == "normal":
-        found["tails cut off"] = changed(
-            [law],
-            (
-                f"nn.init.kaiming_normal_(layer.weight, a=slope{solution.partition('a=slope')[2].partition(chr(10))[0]}",
-                f"std = (2 / (1 + slope**2) / layer.{fan}_features) ** 0.5 / 0.8796\n"
-                "        nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)",
-            ),
-        )
+        line = next(line for line in solution.splitlines(keepends=True) if "kaiming" in line)
+        cut = f"""        std = (2 / (1 + slope**2) / layer.{fan}_features) ** 0.5 / 0.8796
+        nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
+"""
+        found["tails cut off"] = changed([law], (line, cut))
     return found
 
 

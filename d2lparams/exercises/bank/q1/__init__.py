@@ -8,6 +8,7 @@ import torch
 from torch import Generator, nn
 
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import filled, normal, real
 from .judge import judge
 from .probe import probe
@@ -61,10 +62,10 @@ def make(variant: Variant) -> Question:
         taught=("1-access",),
         title="Reach into a nested net",
         points=3,
-        task=f"""
+        task=wrapped(f"""
 `net` is a `Sequential` of two `Sequential`s. Return the {kind} of the *{LAYERS[layer]}* linear layer of the
 *{BLOCKS[block]}* one: not a copy, but the Parameter itself, so that whoever scales what you return scales the net.
-""",
+"""),
         answer=answer,
         stub=f"{head}    # your turn\n    return ...\n",
         solution_code=f"{head}    return net[{block}][{layer}].{kind}\n",

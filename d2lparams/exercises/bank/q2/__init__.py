@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Generator, nn
 
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import integer
 from .judge import judge
 from .probe import probe
@@ -112,7 +113,7 @@ def make(variant: Variant) -> Question:
         taught=("1-access",),
         title=variant.title,
         points=4,
-        task=variant.task,
+        task=wrapped(variant.task),
         answer=variant.answer,
         stub=f"{head}    # your turn\n    return ...\n",
         solution_code=f"{head}    return sum(p.numel() for p in net.parameters() if {variant.condition})\n",

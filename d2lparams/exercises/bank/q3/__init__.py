@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import Generator, nn
 
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import integer, normal
 from .judge import judge
 from .probe import Fancy, Parallel, probe
@@ -110,7 +111,7 @@ def make(variant: Variant) -> Question:
         taught=("1-access",),
         title="Name what trains" if variant.trains else "Name what never trains",
         points=5,
-        task=f"""
+        task=wrapped(f"""
 `state_dict()` holds {"what an optimizer changes, and more" if variant.trains else "more than an optimizer changes"}. \
 Return the names in it, in any order, whose values {whose} over `net.parameters()` {asked}. In naive code: the names \
 {left} after
@@ -122,7 +123,7 @@ Return the names in it, in any order, whose values {whose} over `net.parameters(
 
 has changed all it can. The nets have a `Parallel` block, a `Fancy` one with fixed weights, some frozen parameters, and
 {places}.
-""",
+"""),
         answer=answer,
         stub=f"{head}    # your turn\n    return ...\n",
         solution_code=head + "".join(f"    {line}\n" for line in lines),

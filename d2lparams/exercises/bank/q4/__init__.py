@@ -9,6 +9,7 @@ from torch import Generator, nn
 from ... import pictures
 from ...question import Case, Question
 from ...samples import Law
+from ..answer_parts import wrapped
 from ..case_parts import filled, integer, real, seeds
 from .judge import judge
 from .probe import probe
@@ -77,7 +78,7 @@ def make(variant: Variant) -> Question:
         taught=("2-initialization",),
         title="Choose the scheme by the activation",
         points=7,
-        task=f"""
+        task=wrapped(f"""
 Initialize a linear layer in place, for the activation that follows it. Look the schemes up in the documentation of
 `torch.nn.init`.
 
@@ -88,7 +89,7 @@ Initialize a linear layer in place, for the activation that follows it. Look the
 | `nn.Tanh()` | Glorot and Bengio (2010), {glorot}, with the gain of tanh | 0 |
 
 The weight is judged as a sample: its mean, its standard deviation, its distribution.
-""",
+"""),
         answer="initialize_linear_",
         stub=f"{head}    # your turn\n    ...\n",
         solution_code=f"""{head}    if isinstance(activation, nn.Tanh):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import Generator, nn
 
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import integer, normal, shuffled
 from .judge import judge
 from .probe import probe
@@ -92,11 +93,11 @@ def make(variant: Variant) -> Question:
         taught=("1-access",),
         title="Look at a lazy net before its first batch",
         points=6,
-        task=f"""
+        task=wrapped(f"""
 `net` has lazy layers, whose input size is unknown until the first batch. {variant.asked} Leave the net as it is: it \
 must still be lazy afterwards, and
 take its first batch, of whatever width, as if nobody had looked.
-""",
+"""),
         answer=variant.answer,
         stub=f"{head}    # your turn\n    return ...\n",
         solution_code=f"{head}{body}",

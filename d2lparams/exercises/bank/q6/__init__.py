@@ -9,6 +9,7 @@ from torch import Generator, nn
 from ... import pictures
 from ...question import Case, Question
 from ...samples import Law
+from ..answer_parts import wrapped
 from ..case_parts import normal, real, seeds
 from .judge import judge
 from .probe import probe
@@ -105,7 +106,7 @@ def {variant.answer}(
         taught=("3-custom-initialization",),
         title="Write an initializer with a gap",
         points=8,
-        task=f"""
+        task=wrapped(f"""
 Fill a tensor of any shape in place, and return it. Its distribution, entry by entry, in naive code:
 
     if random() < zero:
@@ -115,7 +116,7 @@ Fill a tensor of any shape in place, and return it. Its distribution, entry by e
 
 Follow PyTorch's grammar: it works on a Parameter that requires gradients; all draws come from `generator`, and from the
 global one only if that is None.
-""",
+"""),
         answer=variant.answer,
         stub=f"{head}    # your turn\n    return ...\n",
         solution_code=f"""{head}    with torch.no_grad():

@@ -60,8 +60,8 @@ def make_cases(free: tuple[str, ...], rng: Generator) -> list[Case]:
 def make(free: tuple[str, ...]) -> Question:
     answer = ANSWERS[free]
     head = f"\ndef {answer}(net: nn.Sequential) -> nn.Sequential:\n"
-    begin = """`net` is a flat `Sequential` in which a layer stands twice; in one of the nets another layer has its weight
-Parameter, too."""
+    begin = """`net` is a flat `Sequential` in which a layer stands twice; in one of the nets another layer has its
+weight Parameter, too."""
     end = """The twin shares nothing with the net, and the net stays as it is, tied. Both then take a step of gradient
 descent, and that tells them apart."""
     hints: tuple[str, ...] = (

@@ -62,15 +62,15 @@ def report(expected: list[Any], facts: list[Any] | None) -> Figure:
         described = dict(zip(facts[0]["report"]["keys"], facts[0]["report"]["items"], strict=True))
         actual = {name: compare.table(described[name], name) for name in wanted}
     figure, axes = _panels(3)
-    for column, (axis, quantity) in enumerate(zip(axes, ("weight norm", "gradient norm", "update:data"), strict=True)):
-        off = 0.0
+    for column, (axis, quantity) in enumerate(zip(axes, expected[0]["labels"], strict=True)):
+        off, quantity = 0.0, quantity.removesuffix(" ratio")
         for i, (name, rows) in enumerate(wanted.items()):
             steps = range(1, len(rows) + 1)
             axis.plot(steps, rows[:, column].numpy(), color=_color(i), linewidth=5, alpha=0.3, label=name)
             if actual:
                 yours = actual[name][:, column]
                 axis.plot(steps, yours.numpy(), color=_color(i), linestyle="--")
-                off = max(off, ((yours - rows[:, column]).abs() / rows[:, column]).max().item())
+                off = max(off, ((yours - rows[:, column]).abs() / rows[:, column].abs()).max().item())
         found = f", yours at most {off:.1%} off" if actual else ": the target"
         axis.set(xlabel="step", ylabel=f"{quantity}, no unit", xticks=list(steps))
         axis.set_title(quantity + found, fontsize=9)

@@ -143,7 +143,7 @@ def table(fact: Fact, what: str) -> Tensor:
 
 def names(fact: Fact, what: str, kinds: tuple[str, ...] = ("list", "tuple", "set", "dict_keys")) -> list[str]:
     """Return a described collection of strings, sorted; raise Wrong if it is something else."""
-    if fact["type"] not in kinds:
+    if fact["type"] not in kinds or not isinstance(fact["items"], list):
         raise Wrong(f"type of {what}", kind(fact), f"a {kinds[0]} of names")
     for item in fact["items"]:
         if item["type"] != "str":

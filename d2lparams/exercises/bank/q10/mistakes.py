@@ -83,11 +83,10 @@ def others(question: Question) -> dict[str, str]:
     slope = {"tanh": "(1 - {0} * {0})", "sigmoid": "{0} * (1 - {0})"}
     outer_slope = f" * {slope[outer].format('o')}" if outer else ""
     output = f"torch.{outer}({M} @ h)" if outer else f"{M} @ h"
-    outer_of = (
-        (lambda pair: f"torch.outer({pair[0]}, {pair[1]})")
-        if transposed
-        else (lambda pair: f"torch.outer({pair[1]}, {pair[0]})")
-    )
+
+    def outer_of(error: str, given: str) -> str:
+        return f"torch.outer({error}, {given})" if transposed else f"torch.outer({given}, {error})"
+
     return {
         "a twin's autograd": f"""{HEAD}    first, second = W.clone().requires_grad_(), W.clone().requires_grad_()
     return torch.autograd.grad({_autograd(question, "first", "second")}, (first, second))
@@ -97,8 +96,8 @@ def others(question: Question) -> dict[str, str]:
         h = torch.{inner}({M} @ x)
         o = {output}
         behind = (o - y){outer_slope}
-        second += {outer_of(("behind", "h"))}
-        first += {outer_of((f"({back} @ behind) * {slope[inner].format('h')}", "x"))}
+        second += {outer_of("behind", "h")}
+        first += {outer_of(f"({back} @ behind) * {slope[inner].format('h')}", "x")}
     return [first, second]
 """,
         "with einsum": edited(

@@ -13,13 +13,19 @@ from ..case_parts import descend, filled, integer, normal, real
 from .judge import judge
 from .probe import probe
 
-KINDS = ("weight", "bias")
-FREE = (KINDS, ("weight",), ("bias",))  # what is untied: the variants
-ANSWERS = {KINDS: "untied_twin", ("weight",): "twin_with_free_weights", ("bias",): "twin_with_free_biases"}
+Kinds = tuple[str, ...]
+
+KINDS: Kinds = ("weight", "bias")
+FREE: tuple[Kinds, ...] = (KINDS, ("weight",), ("bias",))  # what is untied: the variants
+ANSWERS: dict[Kinds, str] = {
+    KINDS: "untied_twin",
+    ("weight",): "twin_with_free_weights",
+    ("bias",): "twin_with_free_biases",
+}
 PLURAL = {"weight": "weights", "bias": "biases"}
 
 
-def twin_of(net: nn.Sequential, free: tuple[str, ...]) -> nn.Sequential:
+def twin_of(net: nn.Sequential, free: Kinds) -> nn.Sequential:
     """Return a twin of a flat net in which only Parameters of these kinds are untied."""
     twin = nn.Sequential(*(copy.deepcopy(layer) for layer in net))
     for kind in set(KINDS) - set(free):
@@ -30,7 +36,7 @@ def twin_of(net: nn.Sequential, free: tuple[str, ...]) -> nn.Sequential:
     return twin
 
 
-def make_cases(free: tuple[str, ...], rng: Generator) -> list[Case]:
+def make_cases(free: Kinds, rng: Generator) -> list[Case]:
     cases = []
     for with_tail in (False, True):
         width, hidden = integer(rng, 2, 4), integer(rng, 5, 7)
@@ -42,12 +48,16 @@ def make_cases(free: tuple[str, ...], rng: Generator) -> list[Case]:
         net = filled(nn.Sequential(*layers, nn.Linear(hidden, 2)), rng)
         X, Y, lr = normal(rng, 6, width), normal(rng, 6, 2), real(rng, 0.5, 1)
         expected: dict[str, Any] = {"output": net(X).detach()}
-        after, counts = {}, {}
+        after: dict[Kinds, Any] = {}
+        counts: dict[Kinds, int] = {}
+        which: Kinds
         for which in ((), *FREE):
             twin = twin_of(net, which)
             descend(twin, F.mse_loss(twin(X), Y), lr)
             after[which], counts[which] = twin(X).detach(), sum(p.numel() for p in twin.parameters())
-        told = {which: f"{' and '.join(PLURAL[kind] for kind in which)} were untied" for which in FREE}
+        told: dict[Kinds, str] = {
+            which: f"{' and '.join(PLURAL[kind] for kind in which)} were untied" for which in FREE
+        }
         told[()] = "the twin is as tied as the net"
         expected |= {"tied": after[()], "untied": after[KINDS], "twin": after[free], "count": counts[free]}
         expected["other counts"] = {told[which]: count for which, count in counts.items() if which != free}
@@ -57,7 +67,7 @@ def make_cases(free: tuple[str, ...], rng: Generator) -> list[Case]:
     return cases
 
 
-def make(free: tuple[str, ...]) -> Question:
+def make(free: Kinds) -> Question:
     answer = ANSWERS[free]
     head = f"\ndef {answer}(net: nn.Sequential) -> nn.Sequential:\n"
     begin = """`net` is a flat `Sequential` in which a layer stands twice; in one of the nets another layer has its

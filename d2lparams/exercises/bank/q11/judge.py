@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...compare import Fact, Wrong, kind, names, same_number, same_tensor
+from ...compare import Fact, Wrong, kind, same_number, same_tensor
 
 
 def judge(expected: Any, facts: Fact) -> None:
@@ -12,7 +12,7 @@ def judge(expected: Any, facts: Fact) -> None:
     same_tensor(facts["at once"]["twin"], output, "the twin's output, at once")
     same_tensor(facts["at once"]["net"], output, "the net's own output, at once")
     same_number(facts["count"], expected["count"], "the count of the twin's numbers", expected["other counts"])
-    if names(facts["frozen"], "what is frozen"):
+    if facts["trains"]["value"] is not True:
         raise Wrong("requires_grad of the twin's parameters", "False for some", "True for each", "something was frozen")
     step = facts["after a step of the twin"]
     mistakes = {"a tie is left in the twin": tied, **expected["other twins"]}

@@ -17,7 +17,7 @@ def probe(answer: Callable[..., Any], net: nn.Module, X: Tensor, Y: Tensor, lr: 
         return {"twin": describe(twin)}
     facts: dict[str, Any] = {"twin": {"type": "Module"}, "at once": _outputs(twin, net, X)}
     facts["count"] = describe(sum(p.numel() for p in twin.parameters()))
-    facts["frozen"] = describe([name for name, p in twin.named_parameters() if not p.requires_grad])
+    facts["trains"] = describe(all(p.requires_grad for p in twin.parameters()))
     for name, module in (("twin", twin), ("net", net)):
         module.zero_grad()
         loss = F.mse_loss(module(X), Y)

@@ -67,6 +67,10 @@ def sgd(
     return p
 
 
+def _with(decay: float, options: Options) -> Options:
+    return {"decay": decay} | options
+
+
 def _after(variant: Variant, p: Tensor, gradients: list[Tensor], lr: float, decay: float) -> Tensor:
     step = adamw if variant.optimizer == "AdamW" else sgd
     if p.dim() > 1:
@@ -97,7 +101,7 @@ def _mistakes(variant: Variant, p: Tensor, own: list[Tensor], lr: float, decay: 
             options[f"betas are {betas}, not the defaults"] = {"betas": betas}
         for eps in (1e-6, 1e-5, 1e-4, 1e-3):
             options[f"eps is {eps:g}, not the default"] = {"eps": eps}
-        made = {what: adamw(p, own, rate, **({"decay": kept} | changed)) for what, changed in options.items()}
+        made = {what: adamw(p, own, rate, **_with(kept, changed)) for what, changed in options.items()}
         rates = {lr: "the whole learning rate reached it", lr / 10: "its learning rate is a tenth"}
         made |= {what: adamw(p, own, wrong, kept) for wrong, what in rates.items() if wrong != rate}
         made["this is SGD with momentum"] = sgd(p, own, rate, kept)
@@ -109,7 +113,7 @@ def _mistakes(variant: Variant, p: Tensor, own: list[Tensor], lr: float, decay: 
             "dampening is on": {"dampening": 0.9},
             "the decay is AdamW's, apart from the gradient": {"decay": 0.0, "decoupled": decay},
         }
-        made = {what: sgd(p, own, rate, **({"decay": kept} | changed)) for what, changed in options.items()}
+        made = {what: sgd(p, own, rate, **_with(kept, changed)) for what, changed in options.items()}
         made |= {f"momentum is {momentum}": sgd(p, own, rate, kept, momentum) for momentum in (0.5, 0.95, 0.99)}
         made["this is AdamW"] = adamw(p, own, rate, kept)
     return found | made

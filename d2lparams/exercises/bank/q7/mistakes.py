@@ -14,7 +14,7 @@ def mistakes(question: Question) -> dict[str, Mistake]:
     def changed(words: list[str], *changes: tuple[str, str]) -> Mistake:
         return Mistake(words, edited(solution, *changes))
 
-    found = {}
+    found: dict[str, Mistake] = {}
     for name in names:
         own, made = f"self.{name}", f"nn.Parameter(torch.{begins[name]})"
         plain = f"torch.{begins[name][:-1]}, requires_grad=True)"

@@ -33,7 +33,7 @@ def probe(answer: Callable[..., Any], net: Speller, ids: Tensor, following: Tens
     named = dict(net.named_parameters(remove_duplicate=False))
     facts: dict[str, Any] = {"output": describe(output), "count": describe(sum(p.numel() for p in net.parameters()))}
     facts["names"] = describe(list(named))
-    facts["frozen"] = describe([name for name, p in named.items() if not p.requires_grad])
+    facts["trains"] = describe(all(p.requires_grad for p in named.values()))
     F.cross_entropy(output, following).backward()
     facts["gradient"] = describe(net.embed.weight.grad)
     step(net, lr)

@@ -15,6 +15,7 @@ from .notebooks import MOST_FIGURES, Cell
 from .records import ProseEntry
 
 LONGEST_ANSWER = 100_000  # characters that a record keeps
+SENTENCE = 25  # letters: fewer, in code, are labels
 
 
 def find_answer(question: Question, cells: list[Cell]) -> tuple[Cell | None, str]:
@@ -86,14 +87,13 @@ def find_prose(question: Prose, cells: list[Cell]) -> ProseEntry:
     code = [cells[place] for place in mine if cells[place].kind == "code" and place not in named]
     text = [cells[place] for place in mine if cells[place].kind != "code" or place in named]
     written, remark = _written(text, question), ""
-    scaffold = lines_of_code(question.scaffold)
     if not written and not any(cell.figures for cell in text):
         text = _anywhere(cells, where, known, bool(named or mine))
         written = _written(text, question)
         if written:
             remark = "the answer's own cell is empty: this was found elsewhere in the notebook"
-        elif any(lines_of_code(cell.source) not in ([], scaffold) for cell in code):
-            remark = "no text was found, but code that measures"
+        elif any(_says_in_code(cell.source) for cell in code):
+            remark = "no text was found, but code with words in it"
     figures = [figure for cell in text + code for figure in cell.figures]
     return ProseEntry(
         answer=written[:LONGEST_ANSWER],
@@ -110,6 +110,12 @@ def _written(cells: list[Cell], question: Prose) -> str:
     """Return the text of cells, each but once: copies are common."""
     parts = [own_text(cell.source, question.stub) for cell in cells]
     return "\n\n".join(dict.fromkeys(part for part in parts if _says_something(part)))
+
+
+def _says_in_code(source: str) -> bool:
+    """Say whether code holds a sentence, as a comment or in quotes."""
+    words = re.findall(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"|'[^'\n]*'", source, re.DOTALL)
+    return sum(c.isalpha() for word in words for c in word) >= SENTENCE
 
 
 def _says_something(text: str) -> bool:

@@ -86,9 +86,10 @@ def owners(cells: list[Cell]) -> list[str | None]:
 
 
 def own_text(source: str, stub: str) -> str:
-    """Return what a learner wrote in a cell of text: without the stub, and below a heading of ours without the task."""
+    """Return what a learner wrote in a cell of text: without the stub, and without the task if it stands there."""
     lines = source.replace(stub, "").splitlines()
-    if any(_of_heading(line) for line in lines):
+    ours = [line for line in lines if _of_heading(line) or (len(line) > 20 and line.strip() in HANDED_OUT)]
+    if ours:
         kept = (line for line in lines if not _of_heading(line) and not HELP.fullmatch(line.strip()))
         lines = [line for line in kept if line.strip() not in HANDED_OUT]
     return "\n".join(lines).strip()

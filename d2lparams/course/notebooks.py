@@ -112,7 +112,7 @@ def _figures(bundle: object) -> list[Figure | None]:
 
 def _printed(output: dict[str, object]) -> str:
     data = output.get("data")
-    plain = data.get("text/plain") if isinstance(data, dict) else None
+    plain = data.get("text/plain") if isinstance(data, dict) and "image/png" not in data else None
     text = _text(output.get("text", plain))[:LONGEST_OUTPUT]
     if output.get("output_type") in ("error", "pyerr"):
         text = f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"[:500]

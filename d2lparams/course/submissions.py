@@ -185,7 +185,8 @@ def _latest(places: list[int], found: list[_Found], work: dict[int, int]) -> int
 def _notebooks(entry: Entry) -> list[_Found]:
     """Return the notebooks of a learner, the likeliest first; those in an archive where there is no other."""
     files = [path for place in entry.places for path in _files(place)]
-    notebooks = [path for path in files if ".ipynb" in path.name.lower()]
+    links = [path for path in entry.places if path.parent == entry.root and path.is_symlink()]
+    notebooks = [path for path in files if ".ipynb" in path.name.lower() or path in links]
     archives = [path for path in files if path.name.lower().endswith(".zip")]
     if notebooks or not archives:
         stamps = dict(zip(entry.places, entry.stamps, strict=False))

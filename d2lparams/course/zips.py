@@ -45,9 +45,7 @@ def unpack(archive: Path, folder: Path, most: Most = A_CLASS) -> list[str]:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
             if len(members) > most.files:
-                raise BadZip(
-                    f"{shown(archive.name)} holds {len(members)} files: {most.files} are the most that are read"
-                )
+                raise BadZip(f"{shown(archive.name)} holds {len(members)} files, and {most.files} at most are read")
             for member in members:
                 if reason := _unpack_one(opened, member, folder, spent, most):
                     left_out.append(f"{shown(member.filename, 120)}: {reason}")

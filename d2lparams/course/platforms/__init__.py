@@ -100,7 +100,7 @@ def _unwrapped(root: Path, zipped: bool) -> Path:
         (only,) = inside
         names = [name for name in _names(only) if _counts(only / name)]
         own = any(name.startswith(Path(FILE_NAME).stem) for name in names)
-        several = zipped and not own and (len(names) > 1 or only.name in ("submitted", "submissions"))
+        several = not own and (only.name in ("submitted", "submissions") or (zipped and len(names) > 1))
         if not (_is_known(only) or several or (len(names) == 1 and _is_known(only / names[0]))):
             return root
         root = only

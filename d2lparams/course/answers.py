@@ -36,10 +36,11 @@ def find_answers(question: Question, cells: list[Cell]) -> list[Cell]:
     stub = lines_of_code(question.stub)
     code = [(place, cell) for place, cell in enumerate(cells) if cell.kind == "code"]
     named = [cell for _, cell in code if question.name in (cell.grade_id, cell.id)]
-    defining = [(place, cell) for place, cell in code if defines.search(cell.source)]
+    naming = [(place, cell) for place, cell in code if question.answer in cell.source]  # fast, before what is slow
+    defining = [(place, cell) for place, cell in naming if defines.search(cell.source)]
     worked_on = [(place, cell) for place, cell in defining if lines_of_code(cell.source) != stub]
     if worked_on:
-        checks = [place for place, cell in code if asks.search(cell.source)]
+        checks = [place for place, cell in code if question.name in cell.source and asks.search(cell.source)]
         last = checks[-1] if checks else len(cells)
         above = [cell for place, cell in worked_on if place <= last]
         below = [cell for place, cell in worked_on if place > last]
@@ -57,6 +58,8 @@ def _different(cells: list[Cell]) -> list[Cell]:
 
 def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
     """Return the cells below a question's heading that define something, for where no cell has its name any more."""
+    if not any(question.title in cell.source for cell in cells):
+        return []
     new = re.compile(r"^(def|class)[ \t]+\w|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
     where = owners(cells)
     taken = [other.answer for other in QUESTIONS if other is not question]
@@ -114,7 +117,7 @@ def _written(cells: list[Cell], question: Prose) -> str:
 
 def _says_in_code(source: str) -> bool:
     """Say whether code holds a sentence, as a comment or in quotes."""
-    words = re.findall(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"|'[^'\n]*'", source, re.DOTALL)
+    words: list[str] = re.findall(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"[^\"\n]*\"|'[^'\n]*'", source, re.DOTALL)
     return sum(c.isalpha() for word in words for c in word) >= SENTENCE
 
 

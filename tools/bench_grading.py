@@ -166,6 +166,7 @@ def inside(learner: str) -> None:
 def hostile_class(folder: Path) -> None:
     """Print what a hostile class gets, here and under nbgrader."""
     import hostile
+    import hostile_files  # noqa: F401  # enters more of them
 
     from d2lparams.course import gradebook
 

@@ -1,11 +1,16 @@
-"""The course's tools: release the exercises, grade what comes back. The README's section for teachers shows them."""
+"""The course's tools: release the exercises, grade what comes back. The page for teachers shows them."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import grading, submissions
+from . import grading, platforms
+from .names import plain_name, shown
+from .returns import Result
+
+KEPT = "what is graded is kept, and the same command goes on from there"
 
 
 def release(options: argparse.Namespace) -> None:
@@ -16,27 +21,87 @@ def release(options: argparse.Namespace) -> None:
 
 
 def grade(options: argparse.Namespace) -> None:
-    graded = grading.grade_all(
-        options.submissions, options.out, jobs=options.jobs, limit=options.limit, trust=options.trust_submissions
-    )
-    print(f"graded        {graded} submissions")
-    if others := submissions.passed_over(options.submissions):
-        print(f"passed over   {', '.join(map(ascii, others))}: neither a notebook nor a folder")
+    with platforms.opened(options.submissions, options.out) as handed:
+        print(f"submissions   {len(handed.entries)}, from {handed.platform}")
+        graded = grading.grade_class(
+            handed, options.out, jobs=options.jobs, limit=options.limit, trust=options.trust_submissions
+        )
+        print(f"graded        {graded} submissions")
+        _say_passed_over(handed.passed_over)
+        _keep_platforms_file(options, handed)
     collect(options)
+
+
+def _say_passed_over(names: list[str]) -> None:
+    reasons = [shown(name, 160) for name in names if name.endswith(")") or ": " in name]
+    others = [ascii(name[:160]) for name in names if not (name.endswith(")") or ": " in name)]
+    if others:
+        print(f"passed over   {', '.join(others)}: neither a notebook nor a folder")
+    for line in reasons:
+        print(f"passed over   {line}")
+
+
+def _keep_platforms_file(options: argparse.Namespace, handed: platforms.Handed) -> None:
+    """Copy the platform's own file to where `collect` finds it, again and again."""
+    from . import returns
+
+    beside = options.submissions.resolve().parent
+    places = [options.submissions, beside] if options.submissions.is_dir() else [beside]
+    folders = [*places, *{entry.root for entry in handed.entries}]
+    tables = {path.resolve(): path for place in folders for path in sorted(place.glob("*")) if path.is_file()}
+    known = [path for path in tables.values() if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xls")]
+    known = [options.grades] if options.grades else [path for path in known if returns.is_known(path)]
+    if len(known) > 1:
+        names = ", ".join(shown(path.name) for path in known)
+        print(f"not filled    {names}: several files for grades; name one with --grades")
+    if len(known) == 1:
+        kept = options.out / "platform"
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        shutil.copyfile(known[0], kept / known[0].name)
 
 
 def grade_one(options: argparse.Namespace) -> None:
     record = grading.grade_one(options.submission, options.out, trust=options.trust_submissions)
     points = sum(entry["points"] for entry in record["questions"].values())
-    print(f"{record['learner']}: {points} points" + (f"; {record['note']}" if record["note"] else ""))
+    name, note = shown(record["learner"]), shown(record["note"] or "", 400)
+    print(f"{name}: {points} points" + (f"; {note}" if note else ""))
 
 
 def collect(options: argparse.Namespace) -> None:
     from . import gradebook
 
-    table = gradebook.collect(options.out)
-    print(f"scores        {table}\nfeedback      {table.parent / 'feedback'}/<learner>.html")
-    print(f"gradebook     {table.parent / 'gradebook.db'}; to read prose: cd {table.parent} && jupyter lab, Formgrader")
+    results = gradebook.merge(options.out)
+    print(f"scores        {options.out / 'scores.csv'}\nfeedback      {options.out / 'feedback'}/<learner>.html")
+    print(f"gradebook     {options.out / 'gradebook.db'}; to read prose: cd {options.out} && jupyter lab, Formgrader")
+    _give_back(options, results)
+
+
+def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
+    """Fill the platform's file, and put the pages of feedback into a zip."""
+    from . import returns
+    from .roster import read_roster
+
+    upload = options.out / "upload"
+    roster = read_roster(options.out)
+    if roster is not None:
+        who = roster["learners"]
+        names = {who[r.learner].get("returns") or f"{plain_name(r.learner)}.html": r.learner for r in results}
+        pages = {name: options.out / "feedback" / f"{learner}.html" for name, learner in names.items()}
+        returns.zip_feedback(pages, upload / "feedback.zip")
+        print(f"to upload     {upload / 'feedback.zip'}: a page for each learner, as {roster['platform']} names them")
+    kept = options.grades or next(iter(sorted((options.out / "platform").glob("*"))), None)
+    if kept is None:
+        return
+    filled = returns.fill(kept, results, upload, options.column)
+    print(f"to upload     {filled.path}: {filled.rows} rows filled, {filled.kind}")
+    for what, people in (
+        ("no submission", filled.without_submission),
+        ("not in file", filled.not_in_file),
+        ("note", filled.remarks),
+    ):
+        for line in people[:200]:
+            print(f"{what:13} {shown(line, 160)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,15 +113,25 @@ def main(arguments: list[str] | None = None) -> int:
         sub.set_defaults(run=run)
         return sub
 
+    def takes_platforms_file(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--grades",
+            type=Path,
+            help="the platform's own file, to be filled: Moodle's grading worksheet, the gradebook of Canvas or "
+            "Blackboard, or any CSV with ids; default: one that lies beside the submissions",
+        )
+        sub.add_argument("--column", help="the name of its column for the points, if several could be meant")
+
     sub = command(release, "write an nbgrader course folder with the learners' notebook")
     sub.add_argument("folder", nargs="?", type=Path, default=Path("build/course"), help="default: build/course")
 
     for run, what in ((grade, "all submissions of a class, then collect"), (grade_one, "one submission")):
         sub = command(run, f"grade {what}")
         if run is grade:
-            sub.add_argument("submissions", type=Path, help="a folder: one notebook or one folder for each learner")
+            sub.add_argument("submissions", type=Path, help="the platform's download: a zip or a folder")
             sub.add_argument("--jobs", type=int, help="submissions at a time; default: as many as cores")
             sub.add_argument("--limit", type=int, help="grade no more than that many now")
+            takes_platforms_file(sub)
         else:
             sub.add_argument("submission", type=Path, help="a learner's notebook, or the folder that holds it")
         sub.add_argument("out", type=Path, help="where records, scores, gradebook and feedback go")
@@ -66,14 +141,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     sub = command(collect, "merge the records in a folder into scores.csv, gradebook and feedback")
     sub.add_argument("out", type=Path, help="the folder that was graded into")
+    takes_platforms_file(sub)
 
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except (FileNotFoundError, ModuleNotFoundError, NotADirectoryError, RuntimeError) as error:
+    except OSError as error:
+        said = str(error) if error.errno is None else f"{error.strerror}: {error.filename or 'writing'}; {KEPT}"
+        parser.exit(1, f"{said}\n")
+    except (ModuleNotFoundError, RuntimeError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "interrupted: what is graded is kept, and the same command goes on from there\n")
+        parser.exit(130, f"interrupted: {KEPT}\n")
     return 0
 
 

@@ -5,36 +5,45 @@ are drawn here, `replies` reads plain facts from the bytes that came back, the q
 and the verdict goes into the record.
 """
 
+import errno
 import hashlib
 import multiprocessing
 import multiprocessing.process
 import os
+import re
 import secrets
 import signal
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from ..exercises.bank import PROSE, QUESTIONS
 from ..exercises.inside import trial
-from ..exercises.question import COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Case, Question, Verdict, one_line, pack
-from . import needs_extra
-from .answers import LONGEST_ANSWER, find_answer, find_prose, lines_of_code
+from ..exercises.question import CORRECT, COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Case, Question, Verdict, one_line, pack
+from . import answers, figures, landmarks, needs_extra, notebooks, submissions
+from .answers import LONGEST_ANSWER, find_answers, find_prose
+from .landmarks import lines_of_code
+from .names import shown
+from .notebooks import Cell
+from .platforms import Handed, opened
 from .records import AnswerEntry, GradingRecord, read_record, record_path, write_record
 from .replies import read_reply
+from .roster import working, write_roster
 from .sandbox import Limits, NoSandbox, Request, Sandbox, missing
-from .submissions import Cell, Submission, entries, learner_name, read
+from .submissions import Entry, Submission, entry_of, read
 
 with needs_extra():
     from tqdm import tqdm
 
-FORMAT = 2
+FORMAT = 3
 SECONDS_FOR_ALL = 60  # for all answers of a submission; the last one may take its own limit on top
 
 
@@ -57,16 +66,19 @@ def grade(submission: Submission, sandbox: Sandbox, seconds_for_all: float = SEC
         questions=questions,
         prose={question.name: find_prose(question, submission.cells) for question in PROSE},
         seconds=round(time.monotonic() - started, 3),
+        remarks=list(submission.remarks),
+        digest=submission.digest or "",
+        who=cast(dict[str, str], submission.who),
     )
 
 
-def grade_one(entry: Path, out: Path, trust: bool = False, limits: Limits | None = None) -> GradingRecord:
+def grade_one(entry: Path | Entry, out: Path, trust: bool = False, limits: Limits | None = None) -> GradingRecord:
     """Grade one learner's entry of a class's folder into `out`, unless that was done, and return the record."""
-    name = learner_name(entry)
-    record = _record_so_far(entry, name, out)
+    entry = entry_of(entry)
+    record = _record_so_far(entry, out)
     if record is None:
         with closing(Sandbox(limits, walls=_walls(trust))) as sandbox:
-            record = _grade_into(out, entry, name, sandbox)
+            record = _grade_into(out, entry, sandbox)
     return record
 
 
@@ -78,30 +90,59 @@ def grade_all(
     trust: bool = False,
     limits: Limits | None = None,
 ) -> int:
-    """Grade what is new in a class's folder, and return how many submissions that was.
+    """Grade what is new in a class's folder or zip, and return how many submissions that was; see `grade_class`."""
+    _walls(trust)
+    with opened(folder, out) as handed:
+        return grade_class(handed, out, jobs, limit, trust, limits)
 
-    folder: see `submissions`; out: gets records/<learner>.json; jobs: how many at a time, as many as there are cores if
-    None; limit: no more than that many now; trust: run them in the open where no sandbox can be had.
-    Raises NoSandbox, or FileNotFoundError if the folder holds no submission.
+
+def grade_class(
+    handed: Handed,
+    out: Path,
+    jobs: int | None = None,
+    limit: int | None = None,
+    trust: bool = False,
+    limits: Limits | None = None,
+) -> int:
+    """Grade what is new of what a class handed in, and return how many submissions that was.
+
+    out: gets records/<learner>.json; jobs: how many at a time, as many as there are cores if None; limit: no more than
+    that many now; trust: run them in the open where no sandbox can be had.
+    Raises NoSandbox, FileNotFoundError if nothing was handed in, or RuntimeError at the end if some have no record.
     """
     walls = _walls(trust)
-    found = entries(folder)
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no submissions: neither notebooks nor folders with one in them")
-    todo = [(entry, name) for name, entry in found.items() if _record_so_far(entry, name, out) is None][:limit]
-    if not todo:
-        return 0
-    jobs = min(jobs or os.cpu_count() or 1, len(todo))
+    if not handed.entries:
+        raise FileNotFoundError("there are no submissions: neither notebooks nor folders with one in them")
+    with working(out):
+        write_roster(handed, out)
+        todo = [entry for entry in handed.entries if _record_so_far(entry, out) is None][:limit]
+        if todo:
+            _grade_in_pool(todo, out, min(jobs or os.cpu_count() or 1, len(todo)), limits, walls)
+    return len(todo)
+
+
+def _grade_in_pool(todo: list[Entry], out: Path, jobs: int, limits: Limits | None, walls: bool) -> None:
     context = multiprocessing.get_context("spawn")  # torch's threads don't survive a fork
+    failed = {}
     with ProcessPoolExecutor(jobs, context, _prepare_process, (limits, walls)) as pool:
-        futures = [pool.submit(_grade_in_process, out, entry, name) for entry, name in todo]
+        futures = {pool.submit(_grade_in_process, out, entry): entry.learner for entry in todo}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), unit="submission", smoothing=0):
-                future.result()
+                try:
+                    future.result()
+                except OSError as error:
+                    failed[futures[future]] = error
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                        raise
+        except BrokenProcessPool as error:
+            lost = "a process that graded was ended from outside, for want of memory perhaps: what is graded is kept"
+            raise RuntimeError(f"{lost}; the same command goes on from there, with --jobs 1 if need be") from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return len(todo)
+    if failed:
+        said = "; ".join(f"{shown(learner)}: {error}" for learner, error in failed.items())
+        raise RuntimeError(f"{len(failed)} of {len(todo)} submissions have no record, the others do: {said}")
 
 
 # What a process of the pool does
@@ -124,12 +165,12 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def _grade_in_process(out: Path, entry: Path, name: str) -> None:
-    _grade_into(out, entry, name, _sandbox)
+def _grade_in_process(out: Path, entry: Entry) -> None:
+    _grade_into(out, entry, _sandbox)
 
 
-def _grade_into(out: Path, entry: Path, name: str, sandbox: Sandbox) -> GradingRecord:
-    record = grade(read(entry, name), sandbox)
+def _grade_into(out: Path, entry: Entry, sandbox: Sandbox) -> GradingRecord:
+    record = grade(read(entry), sandbox)
     write_record(record, out)
     return record
 
@@ -147,15 +188,14 @@ def _walls(trust: bool) -> bool:
         return False
 
 
-def _record_so_far(entry: Path, name: str, out: Path) -> GradingRecord | None:
+def _record_so_far(entry: Entry, out: Path) -> GradingRecord | None:
     """Return the record of an entry if there is one for just these bytes, and these exercises."""
     try:
-        record = read_record(record_path(out, name))
+        record = read_record(record_path(out, entry.learner))
     except (FileNotFoundError, ValueError):
         return None
-    now = read(entry, name)
-    of_record = record["learner"], record["file"], record["sha256"], record["note"], record["format"]
-    return record if of_record == (name, now.file, now.sha256, now.note, _format()) else None
+    of_record = record["learner"], record["format"], record.get("who"), record.get("digest")
+    return record if of_record == (entry.learner, _format(), entry.who, submissions.digest(entry)) else None
 
 
 # One answer, from its cell to its entry in the record
@@ -164,10 +204,12 @@ def _record_so_far(entry: Path, name: str, out: Path) -> GradingRecord | None:
 def _grade_answer(
     question: Question, submission: Submission, sandbox: Sandbox, seed: int, seconds_left: float
 ) -> AnswerEntry:
-    cell, remark = find_answer(question, submission.cells)
-    answer = None if cell is None else cell.source[:LONGEST_ANSWER]
+    until = time.monotonic() + seconds_left
+    found = find_answers(question, submission.cells)
+    cell = found[0] if found else None
     if cell is None:
-        verdict = Verdict(question.name, NOT_ATTEMPTED, submission.note or remark)
+        nothing = f"no cell is the answer's, and none defines {question.answer}"
+        verdict = Verdict(question.name, NOT_ATTEMPTED, submission.note or nothing)
     elif not lines_of_code(cell.source):
         verdict = Verdict(question.name, NOT_ATTEMPTED, "the answer's cell is empty")
     elif seconds_left <= 0:
@@ -175,11 +217,25 @@ def _grade_answer(
         verdict = Verdict(question.name, COULD_NOT_RUN, late)
     else:
         cases = _draw_cases(question, seed)
-        facts = _run(question, cell, submission.cells, cases, sandbox)
-        verdict = _with_remarks(question.verdict(cases, facts), question, facts)
+        verdict = _judged(question, cell, submission.cells, cases, sandbox)
+        for other in found[1:]:
+            if verdict.outcome == CORRECT or time.monotonic() > until:
+                break
+            second = _judged(question, other, submission.cells, cases, sandbox)
+            if second.outcome == CORRECT:
+                cell, verdict = other, second
     return AnswerEntry(
-        outcome=verdict.outcome, message=verdict.message, points=verdict.points, max=question.points, answer=answer
+        outcome=verdict.outcome,
+        message=verdict.message,
+        points=verdict.points,
+        max=question.points,
+        answer=None if cell is None else cell.source[:LONGEST_ANSWER],
     )
+
+
+def _judged(question: Question, cell: Cell, cells: list[Cell], cases: list[Case], sandbox: Sandbox) -> Verdict:
+    facts = _run(question, cell, cells, cases, sandbox)
+    return _with_remarks(question.verdict(cases, facts), question, facts)
 
 
 def _draw_cases(question: Question, seed: int) -> list[Case]:
@@ -190,26 +246,53 @@ def _draw_cases(question: Question, seed: int) -> list[Case]:
 
 
 def _run(question: Question, cell: Cell, cells: list[Cell], cases: list[Case], sandbox: Sandbox) -> dict[str, object]:
-    """Return the facts about an answer, run by itself; or after all other cells if it needs a name from them."""
-    request = Request(
-        question=question.name,
-        name=question.answer,
-        questions=[question.name for question in (*QUESTIONS, *PROSE)],
-        setup=SETUP,
-        stub=question.stub,
-        source=cell.source,
-        cells=[],
-        cases=pack(cases),
-        seconds=sandbox.limits.seconds,
-    )
+    """Return the facts about an answer, run by itself.
+
+    If it needs a name that it does not define: run after the cells above it; then after those below, too.
+    """
+    code = [other for other in cells if other.kind == "code"]
+    place = next((place for place, other in enumerate(code) if other is cell), len(code))
+    above, below = code[:place], code[place + 1 :]
+    facts: dict[str, object] = {}
+    for first in ([], above, above + below):
+        request = Request(
+            question=question.name,
+            name=question.answer,
+            questions=[question.name for question in (*QUESTIONS, *PROSE)],
+            setup=SETUP,
+            stub=question.stub,
+            source=cell.source,
+            cells=[other.source for other in first],
+            cases=pack(cases),
+            seconds=sandbox.limits.seconds,
+            examples=_examples([cell, *first]),
+        )
+        if first or not facts:
+            facts = _asked(request, sandbox)
+        needs_a_name = facts.get("outcome") == COULD_NOT_RUN and str(facts.get("reason")).startswith("NameError")
+        if not needs_a_name:
+            break
+    return facts
+
+
+def _asked(request: Request, sandbox: Sandbox) -> dict[str, object]:
     reply = sandbox.run(request)
     if reply.end == "lost":  # no learner's doing, as far as we know: another one, then
         reply = sandbox.run(request)
-    facts = read_reply(reply, sandbox.limits)
-    if facts.get("outcome") == COULD_NOT_RUN and str(facts.get("reason")).startswith("NameError"):
-        request["cells"] = [other.source for other in cells if other.kind == "code" and other is not cell]
-        facts = read_reply(sandbox.run(request), sandbox.limits)
-    return facts
+    return read_reply(reply, sandbox.limits)
+
+
+def _examples(cells: list[Cell]) -> dict[str, bytes]:
+    """Return what `q1.example()` gives, for each question whose example some cells may ask for."""
+    source = "\n".join(cell.source for cell in cells if "example" in cell.source)
+    asked = set(re.findall(r"\bq\d+\b", source))
+    return {question.name: _packed_example(question) for question in QUESTIONS if question.name in asked}
+
+
+@cache  # it has no secret seed
+def _packed_example(question: Question) -> bytes:
+    with trial.undisturbed(0):
+        return pack(question.cases(torch.Generator().manual_seed(0))[:1])
 
 
 def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]) -> Verdict:
@@ -230,5 +313,6 @@ def _format() -> str:
     """Return a digest that changes with the records' form and with the exercises, so that old records count no more."""
     here = Path(trial.__file__).parent.parent
     judging = [here / "question.py", here / "compare.py", *here.glob("inside/*.py"), *here.glob("bank/**/*.py")]
-    sources = sorted(path for path in judging if path.name != "mistakes.py")
+    finding = [Path(str(module.__file__)) for module in (answers, figures, landmarks, notebooks, submissions)]
+    sources = sorted(path for path in (*judging, *finding) if path.name != "mistakes.py")
     return f"{FORMAT}-{hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()[:12]}"

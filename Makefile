@@ -41,14 +41,16 @@ html: setup ## build the HTML edition of the notebooks as they are stored: build
 	$(BIN)/python -m sphinx -q -W --keep-going -c notebooks/site -d build/doctrees notebooks build/html
 	@echo "look at build/html/index.html"
 
-release: setup ## write the course: build/course holds the learners' notebook and the staff's
-	$(BIN)/python -m d2lparams.course release
+# KEY="a secret" draws other variants of the exercises than the book's; EACH=names.txt gives each learner their own
+DRAW = $(if $(KEY),--key "$(KEY)")
+release: setup ## write the course, with KEY=... with exercises that the book doesn't solve: build/course
+	$(BIN)/python -m d2lparams.course release $(DRAW) $(if $(EACH),--each "$(EACH)")
 
 class: setup ## make 100 submissions to try the grading with: build/class
 	$(BIN)/python tools/make_class.py 100 build/class
 
 grade: told setup ## grade a class: make grade SUBMISSIONS=build/class OUT=build/graded
-	$(BIN)/python -m d2lparams.course grade "$(SUBMISSIONS)" "$(OUT)"
+	$(BIN)/python -m d2lparams.course grade $(DRAW) $(if $(EACH),--each) "$(SUBMISSIONS)" "$(OUT)"
 
 told:
 	@[ -n "$(SUBMISSIONS)" ] && [ -n "$(OUT)" ] || \

@@ -53,6 +53,10 @@ class Draw:
         text = f"{learner if self.each else ''}\n{what}".encode()
         return int.from_bytes(hmac.digest(self.key.encode(), text, hashlib.sha256)[:7], "big")
 
+    def package(self, learner: str = "") -> str:
+        """Return what tells a learner's package and notebook from those of another draw."""
+        return f"{self.number('package', learner):014x}" if self.key else ""
+
     @property
     def mark(self) -> str:
         """What tells this draw from another one, and says nothing of the key; "" for the book's."""

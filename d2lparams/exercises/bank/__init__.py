@@ -16,6 +16,7 @@ no probe, no mistakes and no variants.
 import importlib
 import pkgutil
 import re
+from pathlib import Path
 
 from ..question import Mistake, Prose, Question
 from .chapter import SECTIONS
@@ -38,6 +39,8 @@ def _found() -> dict[str, tuple[Question | Prose, ...]]:
     return found
 
 
+COURSE_FILE = "course.txt"  # of a package that a course handed out: which one it is
+COURSE = path.read_text() if (path := Path(__file__).with_name(COURSE_FILE)).exists() else ""
 VARIANTS = _found()
 EXERCISES = {name: variants[0] for name, variants in VARIANTS.items()}
 QUESTIONS = tuple(question for question in EXERCISES.values() if isinstance(question, Question))

@@ -62,13 +62,10 @@ def test_each_exercise_with_a_check_has_three_variants_and_the_book_the_first():
 @pytest.mark.parametrize(("question", "number"), ALL)
 def test_its_own_solution_alone_is_correct(question, number):
     assert repr(question.check()) == f"{question.name}: not attempted"
+    assert repr(question.check(define(question.solution_code, question.answer))) == f"{question.name}: correct"
     for other, its in enumerate(VARIANTS[question.name]):
-        outcome = "correct" if other == number else "incorrect"
-        verdicts = [
-            question.check(define(its.solution_code, its.answer)),
-            judged(question, its.solution_code, its.answer),
-        ]
-        assert [verdict.outcome for verdict in verdicts] == [outcome, outcome], (other, verdicts)
+        verdict = judged(question, its.solution_code, its.answer)
+        assert verdict.outcome == ("correct" if other == number else "incorrect"), (other, verdict)
 
 
 @pytest.mark.parametrize(("question", "number"), BESIDES)
@@ -99,7 +96,7 @@ def test_its_text_asks_for_it(question, number):
     assert question.answer in question.solution_code
     assert len(question.hints) >= 2
     assert max(map(len, question.task.splitlines())) <= 120
-    if question.picture:
+    if question.picture and number == 1:
         assert repr(question.show(define(question.solution_code, question.answer))).endswith("yours beside the target")
 
 

@@ -10,6 +10,7 @@ from . import grading, platforms
 from .names import plain_name, shown
 from .returns import Result
 
+TABLES = (".csv", ".tsv", ".txt", ".xls")  # what platforms call theirs
 KEPT = "what is graded is kept, and the same command goes on from there"
 
 
@@ -47,12 +48,15 @@ def _keep_platforms_file(options: argparse.Namespace, handed: platforms.Handed) 
     """Copy the platform's own file to where `collect` finds it, again and again."""
     from . import returns
 
-    beside = options.submissions.resolve().parent
-    places = [options.submissions, beside] if options.submissions.is_dir() else [beside]
-    folders = [*places, *{entry.root for entry in handed.entries}]
-    tables = {path.resolve(): path for place in folders for path in sorted(place.glob("*")) if path.is_file()}
-    known = [path for path in tables.values() if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xls")]
-    known = [options.grades] if options.grades else [path for path in known if returns.is_known(path)]
+    folder = options.submissions.resolve()
+    roots = {entry.root.resolve() for entry in handed.entries}  # of a zip, where it was unpacked
+    places = {folder.parent, *roots, *([folder] if folder.is_dir() else [])}
+    handed_in = {
+        place.resolve() for entry in handed.entries for place in entry.places
+    }  # no table of ours, whatever it says
+    tables = sorted(path for place in places for path in place.glob("*") if path.suffix.lower() in TABLES)
+    known = [path for path in tables if path.is_file() and path not in handed_in and returns.is_known(path)]
+    known = [options.grades] if options.grades else known
     if len(known) > 1:
         names = ", ".join(shown(path.name) for path in known)
         print(f"not filled    {names}: several files for grades; name one with --grades")
@@ -108,6 +112,10 @@ def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
             print(f"{what:13} {shown(line, 160)}")
 
 
+def _harmless(text: str) -> str:
+    return "".join(f"{shown(line, 2000)}\n" for line in text.splitlines())
+
+
 def path(text: str) -> Path:
     """Return a path that was typed; make's quotes keep a shell from seeing `~`."""
     return Path(text).expanduser()
@@ -157,9 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
         options.run(options)
     except OSError as error:
         said = str(error) if error.errno is None else f"{error.strerror}: {error.filename or 'writing'}; {KEPT}"
-        parser.exit(1, f"{said}\n")
+        parser.exit(1, _harmless(said))
     except (ModuleNotFoundError, RuntimeError, ValueError) as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, _harmless(str(error)))
     except KeyboardInterrupt:
         parser.exit(130, f"interrupted: {KEPT}\n")
     return 0

@@ -7,7 +7,7 @@ waits for a reader.
 
 import re
 
-from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.bank import EXERCISES, PROSE, QUESTIONS
 from ..exercises.question import Prose, Question
 from .figures import Figure
 from .landmarks import ELSE, lines_of_code, own_text, owner, owners
@@ -70,9 +70,11 @@ def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
 
 
 def work_in(cells: list[Cell]) -> int:
-    """Return how many exercises of a notebook somebody worked on."""
+    """Return how many exercises of a notebook somebody worked on; none in a notebook that is not of the exercises."""
     found = ((question, find_answer(question, cells)[0]) for question in QUESTIONS)
     code = sum(bool(cell and lines_of_code(cell.source) not in ([], lines_of_code(q.stub))) for q, cell in found)
+    if code == 0 and not any(owner(cell) in EXERCISES for cell in cells):
+        return 0
     return code + sum(find_prose(question, cells)["attempted"] for question in PROSE)
 
 

@@ -1,6 +1,8 @@
 """From a platform's download to the files that go back to it, by the command that a teacher runs."""
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import shutil
@@ -12,7 +14,7 @@ import honest
 import pytest
 
 from d2lparams.course import __main__ as command
-from d2lparams.course import gradebook, grading, records
+from d2lparams.course import gradebook, grading, records, roster
 from d2lparams.exercises.bank import PROSE, QUESTIONS
 
 PEOPLE = class_forms.people(5)
@@ -193,3 +195,79 @@ def test_a_damaged_gradebook_is_left_as_it_is(graded, capsys):
         locked.rollback()
     locked.close()
     assert "gradebook.db" in capsys.readouterr().err
+
+
+def test_two_who_grade_into_one_folder_do_not_meet(graded, capsys):
+    folder, out = graded
+    capsys.readouterr()
+    with roster.working(out):
+        for arguments in (["grade", str(folder), str(out)], ["collect", str(out)]):
+            with pytest.raises(SystemExit):
+                command.main(arguments)
+            assert "somebody else is grading into" in capsys.readouterr().err
+    run("collect", out)
+
+
+@pytest.mark.parametrize("after", [1, 6])
+def test_a_full_disk_or_an_interruption_costs_nothing_that_was_there(after, graded, monkeypatch, capsys):
+    """`after` files of the merge are written, then no more."""
+    folder, out = graded
+    before = {path.name: path.read_bytes() for path in (out / "scores.csv", *(out / "feedback").iterdir())}
+    (folder / "cyd.ipynb").write_bytes(NOTEBOOKS[1])
+    whole = gradebook.write_whole
+    for error, said in (
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left"),
+        (KeyboardInterrupt(), "inter"),
+    ):
+        written = []
+
+        def stop(path, write, error=error, written=written):
+            written.append(path)
+            if len(written) > after:
+                raise error
+            return whole(path, write)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(gradebook, "write_whole", stop)
+            with pytest.raises(SystemExit):
+                command.main(["grade", str(folder), str(out)])
+        assert said in capsys.readouterr().err
+        now = {path.name: path.read_bytes() for path in (out / "scores.csv", *(out / "feedback").iterdir())}
+        assert now.keys() == before.keys()
+        assert now["scores.csv"] == before["scores.csv"]
+        assert not list(out.rglob("*.part"))
+    run("grade", folder, out)
+    assert column(out / "scores.csv", "points", "learner")["cyd"] == f"{POINTS[1]}"
+
+
+def test_what_learners_put_into_the_download_is_no_table_of_grades(quick, tmp_path, capsys):
+    people = PEOPLE[:2]
+    download, table = class_forms.write("canvas", people, NOTEBOOKS[:2], tmp_path / "in", zipped=False)
+    forged = table.read_bytes().replace(b"Exercises", b"Exercises, forged")
+    (download / "hoppergrace_70007_9100_Grades.csv").write_bytes(forged)
+    run("grade", download, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out" / "upload").iterdir()} == {"feedback.zip", table.name}
+    assert "rows filled, Canvas" in capsys.readouterr().out
+
+
+def test_what_is_printed_does_nothing_to_a_terminal(quick, tmp_path, capsys):
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for name in ("\x1b[2J\x9b31m.ipynb", "Z" + "\u0301" * 100 + ".ipynb", "\x1b]0;owned\x07.docx", "\u202ecod.exe"):
+        (folder / name).write_bytes(b"\x1b[2J")
+    run("grade", folder, tmp_path / "out")
+    said = capsys.readouterr()
+    assert all(c.isprintable() or c == "\n" for c in said.out)
+    assert "\u0301" * 6 not in said.out
+    for entry in ("\x1b[2J\x9b31m.ipynb", "nothing\x1b[2J"):
+        with pytest.raises(SystemExit) if "nothing" in entry else contextlib.nullcontext():
+            command.main(
+                ["grade", str(folder / entry), str(tmp_path / "one")]
+                if "nothing" in entry
+                else ["grade-one", str(folder / entry), str(tmp_path / "one")]
+            )
+        said = capsys.readouterr()
+        assert all(c.isprintable() or c == "\n" for c in said.out + said.err)
+    table = (tmp_path / "out" / "scores.csv").read_text()
+    assert all(c.isprintable() or c == "\n" for c in table)
+    assert "\u0301" * 6 not in table

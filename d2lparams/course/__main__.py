@@ -12,6 +12,7 @@ from .names import plain_name, shown
 from .returns import Result
 from .variants import Draw
 
+TABLES = (".csv", ".tsv", ".txt", ".xls")  # what platforms call theirs
 KEPT = "what is graded is kept, and the same command goes on from there"
 
 
@@ -57,24 +58,29 @@ def grade(options: argparse.Namespace) -> None:
 
 
 def _say_passed_over(names: list[str]) -> None:
-    reasons = [shown(name, 160) for name in names if name.endswith(")") or ": " in name]
-    others = [ascii(name[:160]) for name in names if not (name.endswith(")") or ": " in name)]
-    if others:
-        print(f"passed over   {', '.join(others)}: neither a notebook nor a folder")
-    for line in reasons:
-        print(f"passed over   {line}")
+    """Name what stands for no learner, by its reason, which is "name (reason)" or "name: reason" if there is one."""
+    by_reason: dict[str, list[str]] = {}
+    for text in names:
+        name, _, reason = text.removesuffix(")").rpartition(" (" if text.endswith(")") else ": ")
+        by_reason.setdefault(reason if name else "", []).append(name or text)
+    for reason, found in sorted(by_reason.items()):
+        listed = ", ".join([*(ascii(name[:100]) for name in found[:40]), *(["..."] if len(found) > 40 else [])])
+        print(f"passed over   {listed}: {shown(reason, 100) or 'neither a notebook nor a folder'}")
 
 
 def _keep_platforms_file(options: argparse.Namespace, handed: platforms.Handed) -> None:
     """Copy the platform's own file to where `collect` finds it, again and again."""
     from . import returns
 
-    beside = options.submissions.resolve().parent
-    places = [options.submissions, beside] if options.submissions.is_dir() else [beside]
-    folders = [*places, *{entry.root for entry in handed.entries}]
-    tables = {path.resolve(): path for place in folders for path in sorted(place.glob("*")) if path.is_file()}
-    known = [path for path in tables.values() if path.suffix.lower() in (".csv", ".tsv", ".txt", ".xls")]
-    known = [options.grades] if options.grades else [path for path in known if returns.is_known(path)]
+    folder = options.submissions.resolve()
+    roots = {entry.root.resolve() for entry in handed.entries}  # of a zip, where it was unpacked
+    places = {folder.parent, *roots, *([folder] if folder.is_dir() else [])}
+    handed_in = {
+        place.resolve() for entry in handed.entries for place in entry.places
+    }  # no table of ours, whatever it says
+    tables = sorted(path for place in places for path in place.glob("*") if path.suffix.lower() in TABLES)
+    known = [path for path in tables if path.is_file() and path not in handed_in and returns.is_known(path)]
+    known = [options.grades] if options.grades else known
     if len(known) > 1:
         names = ", ".join(shown(path.name) for path in known)
         print(f"not filled    {names}: several files for grades; name one with --grades")
@@ -98,6 +104,8 @@ def collect(options: argparse.Namespace) -> None:
     results = gradebook.merge(options.out, _draw(options))
     print(f"scores        {options.out / 'scores.csv'}\nfeedback      {options.out / 'feedback'}/<learner>.html")
     print(f"gradebook     {options.out / 'gradebook.db'}; to read prose: cd {options.out} && jupyter lab, Formgrader")
+    if waiting := sum(result.pending for result in results):
+        print(f"to be read    answers of {waiting} learners: points are those so far; when they are read, say it again")
     _give_back(options, results)
 
 
@@ -128,6 +136,15 @@ def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
             print(f"{what:13} {shown(line, 160)}")
 
 
+def _harmless(text: str) -> str:
+    return "".join(f"{shown(line, 2000)}\n" for line in text.splitlines())
+
+
+def path(text: str) -> Path:
+    """Return a path that was typed; make's quotes keep a shell from seeing `~`."""
+    return Path(text).expanduser()
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m d2lparams.course", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -140,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     def takes_platforms_file(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--grades",
-            type=Path,
+            type=path,
             help="the platform's own file, to be filled: Moodle's grading worksheet, the gradebook of Canvas or "
             "Blackboard, or any CSV with ids; default: one that lies beside the submissions",
         )
@@ -151,26 +168,26 @@ def main(arguments: list[str] | None = None) -> int:
         sub.add_argument("--each", help=each, **options)
 
     sub = command(release, "write an nbgrader course folder with the learners' notebook")
-    sub.add_argument("folder", nargs="?", type=Path, default=Path("build/course"), help="default: build/course")
+    sub.add_argument("folder", nargs="?", type=path, default=Path("build/course"), help="default: build/course")
     takes_key(sub, "a file with a learner's name on each line: each gets variants of their own", type=Path)
 
     for run, what in ((grade, "all submissions of a class, then collect"), (grade_one, "one submission")):
         sub = command(run, f"grade {what}")
         if run is grade:
-            sub.add_argument("submissions", type=Path, help="the platform's download: a zip or a folder")
+            sub.add_argument("submissions", type=path, help="the platform's download: a zip or a folder")
             sub.add_argument("--jobs", type=int, help="submissions at a time; default: as many as cores")
             sub.add_argument("--limit", type=int, help="grade no more than that many now")
             takes_platforms_file(sub)
         else:
-            sub.add_argument("submission", type=Path, help="a learner's notebook, or the folder that holds it")
-        sub.add_argument("out", type=Path, help="where records, scores, gradebook and feedback go")
+            sub.add_argument("submission", type=path, help="a learner's notebook, or the folder that holds it")
+        sub.add_argument("out", type=path, help="where records, scores, gradebook and feedback go")
         takes_key(sub, "each learner had variants of their own", action="store_true")
         sub.add_argument(
             "--trust-submissions", action="store_true", help="run learners' code even where no sandbox can be had"
         )
 
     sub = command(collect, "merge the records in a folder into scores.csv, gradebook and feedback")
-    sub.add_argument("out", type=Path, help="the folder that was graded into")
+    sub.add_argument("out", type=path, help="the folder that was graded into")
     takes_key(sub, "each learner had variants of their own", action="store_true")
     takes_platforms_file(sub)
 
@@ -179,9 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
         options.run(options)
     except OSError as error:
         said = str(error) if error.errno is None else f"{error.strerror}: {error.filename or 'writing'}; {KEPT}"
-        parser.exit(1, f"{said}\n")
+        parser.exit(1, _harmless(said))
     except (ModuleNotFoundError, RuntimeError, ValueError) as error:
-        parser.exit(1, f"{error}\n")
+        parser.exit(1, _harmless(str(error)))
     except KeyboardInterrupt:
         parser.exit(130, f"interrupted: {KEPT}\n")
     return 0

@@ -7,7 +7,7 @@ waits for a reader.
 
 import re
 
-from ..exercises.bank import PROSE, QUESTIONS, VARIANTS
+from ..exercises.bank import EXERCISES, PROSE, QUESTIONS, VARIANTS
 from ..exercises.question import Prose, Question
 from .figures import Figure
 from .landmarks import ELSE, lines_of_code, own_text, owner, owners
@@ -15,6 +15,7 @@ from .notebooks import MOST_FIGURES, Cell
 from .records import ProseEntry
 
 LONGEST_ANSWER = 100_000  # characters that a record keeps
+A_FEW = 3  # answers that show what a notebook is, where nothing of ours is left in it
 SENTENCE = 25  # letters: fewer, in code, are labels
 
 
@@ -70,13 +71,15 @@ def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
 
 
 def work_in(cells: list[Cell]) -> int:
-    """Return how many exercises of a notebook somebody worked on, whatever variants it asks for."""
+    """Return how many exercises of a notebook somebody worked on, whatever variants it asks for; none in another notebook."""
     stubs = [[], *(lines_of_code(question.stub) for question in _all_variants())]
     worked_on = set()
     for question in _all_variants():
         cell = None if question.name in worked_on else find_answer(question, cells)[0]
         if cell and lines_of_code(cell.source) not in stubs:
             worked_on.add(question.name)
+    if len(worked_on) < A_FEW and not any(owner(cell) in EXERCISES for cell in cells):
+        return 0  # notebook 5, too, defines a SharedMLP
     return len(worked_on) + sum(find_prose(question, cells)["attempted"] for question in PROSE)
 
 

@@ -186,7 +186,7 @@ def _result(learner: str, record: GradingRecord, marks: dict[str, Mark]) -> Resu
     who = record.get("who", {})
     ids = dict.fromkeys(filter(None, (who.get("id"), who.get("login"), record["learner"], learner)))
     points, most = sum(mark.points for mark in marks.values()), sum(mark.max for mark in marks.values())
-    return Result(learner, tuple(ids), points, most)
+    return Result(learner, tuple(ids), points, most, any(mark.pending for mark in marks.values()))
 
 
 class Grade(Protocol):

@@ -45,6 +45,7 @@ with needs_extra():
     from tqdm import tqdm
 
 FORMAT = 3
+AS_HANDED_OUT = "the answer is as it was handed out"
 SECONDS_FOR_ALL = 60  # for all answers of a submission; the last one may take its own limit on top
 PACKAGE = re.compile(r"\bof_course\(\"(\w{1,40})\"\)")  # in the notebook of a draw
 
@@ -235,6 +236,8 @@ def _grade_answer(
         verdict = Verdict(question.name, NOT_ATTEMPTED, submission.note or nothing)
     elif not lines_of_code(cell.source):
         verdict = Verdict(question.name, NOT_ATTEMPTED, "the answer's cell is empty")
+    elif lines_of_code(cell.source) == lines_of_code(question.stub):
+        verdict = Verdict(question.name, NOT_ATTEMPTED, AS_HANDED_OUT)
     elif seconds_left <= 0:
         late = "the time for the whole submission was used up by other answers"
         verdict = Verdict(question.name, COULD_NOT_RUN, late)
@@ -341,7 +344,7 @@ def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]
         remarks.append(f"what stands below the definition failed, and was left out: {one_line(facts['stopped'])}")
     message = "\n".join(filter(None, remarks))
     if verdict.outcome == NOT_ATTEMPTED:
-        message = message or "the answer is as it was handed out"
+        message = message or AS_HANDED_OUT
     return replace(verdict, message=message)
 
 

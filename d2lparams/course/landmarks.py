@@ -69,11 +69,9 @@ def _of_heading(source: str) -> str | None:
     match = HEADING.fullmatch(first)
     if not match:
         return None
-    title = re.sub(r"\s*\(\d+ points\)$", "", re.sub(r"^\d+\s*[.)]\s*", "", match[1])).strip().lower()
-    if title in TITLES:
-        return TITLES[title]
-    known = title in OTHER_TITLES and (not others or not HANDED_OUT.isdisjoint(others))
-    return ELSE if known else None  # a learner, too, may write a summary
+    title = re.sub(r"\s*\(\d+ points\)$", "", re.sub(r"^\d+\s*[.)]\s*", "", match[1])).strip()
+    ours = title != match[1].strip() or not others or not HANDED_OUT.isdisjoint(others)  # others, too, write summaries
+    return (TITLES.get(title.lower()) or (ELSE if title.lower() in OTHER_TITLES else None)) if ours else None
 
 
 def owners(cells: list[Cell]) -> list[str | None]:

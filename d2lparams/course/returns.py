@@ -24,12 +24,16 @@ POINTS = ("points", "grade", "score", "mark", "points_awarded")
 
 
 class Result(NamedTuple):
-    """What a learner earned. ids: all that a platform's file may call the learner by, the surest first."""
+    """What a learner earned.
+
+    ids: all that a platform's file may call the learner by, the surest first; pending: if somebody must read an answer.
+    """
 
     learner: str
     ids: tuple[str, ...]
     points: float
     most: float
+    pending: bool = False
 
 
 class Filled(NamedTuple):

@@ -71,7 +71,7 @@ def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
 
 
 def work_in(cells: list[Cell]) -> int:
-    """Return how many exercises of a notebook somebody worked on, whatever variants it asks for; none in another notebook."""
+    """Return how many exercises of a notebook somebody worked on, of whatever variants; none in another notebook."""
     stubs = [[], *(lines_of_code(question.stub) for question in _all_variants())]
     worked_on = set()
     for question in _all_variants():

@@ -173,7 +173,7 @@ def _record_of_these_exercises(path: Path, draw: Draw) -> GradingRecord:
         raise RuntimeError(f"{error}: {advice}") from error
     if {*record["questions"], *record["prose"]} != set(EXERCISES):
         raise RuntimeError(f"{path} is of other exercises than these: {advice}")
-    if str(record["format"]).split("-")[2:] != list(filter(None, [draw.mark])):
+    if str(record["format"]).partition("+")[2] != draw.mark:
         raise RuntimeError(f"{path} is of another draw than this key's: {advice}, or give the key it was graded with")
     return record
 

@@ -350,7 +350,7 @@ def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]
 
 def record_format(draw: Draw) -> str:
     """Return what tells a record of these exercises, and of this draw of them."""
-    return f"{_format()}-{draw.mark}" if draw.key else _format()
+    return f"{_format()}+{draw.mark}" if draw.key else _format()
 
 
 @cache  # it belongs to what is loaded

@@ -1,6 +1,7 @@
 """Variants of the exercises: one code, different right answers; and what a course hands out of them."""
 
 import hashlib
+import html
 import importlib.util
 import json
 import os
@@ -14,7 +15,10 @@ import nbformat
 import pytest
 import torch
 
-from d2lparams.course import authoring, learners_package, variants
+from d2lparams.course import authoring, grading, learners_package, variants
+from d2lparams.course.notebooks import Cell
+from d2lparams.course.records import write_record
+from d2lparams.course.submissions import Submission
 from d2lparams.course.variants import BOOK, Draw
 from d2lparams.exercises import bank, released
 from d2lparams.exercises.bank import VARIANTS, other_answers, typical_mistakes
@@ -318,3 +322,39 @@ def test_pip_can_read_the_package(package):
     assert (metadata.name, metadata.version, name) == ("d2lparams", version, "d2lparams")
     assert any(requirement.name == "torch" for requirement in metadata.requires_dist)
     assert "course" not in metadata.provides_extra
+
+
+# --- graded
+
+
+def handed_in(exercises, setup=True):
+    """A submission whose cells hold the solutions of some exercises."""
+    cells = [Cell("code", q.solution_code, name) for name, q in exercises.items() if isinstance(q, Question)]
+    first = next(cell.source for cell in authoring.learner_notebook(DRAW).cells if cell.id == "setup")
+    return Submission("ada", cells=[Cell("code", first, "setup"), *cells] if setup else cells)
+
+
+def test_grading_needs_the_key_and_published_solutions_earn_nothing(box):
+    own, book = DRAW.exercises(), BOOK.exercises()
+    most = sum(question.points for question in own.values() if isinstance(question, Question))
+    for exercises, draw, points in ((own, DRAW, most), (book, DRAW, 0), (own, BOOK, 0), (book, BOOK, most)):
+        record = grading.grade(handed_in(exercises, setup=exercises is own), box, draw=draw)
+        assert sum(entry["points"] for entry in record["questions"].values()) == points
+        assert record["format"].endswith(draw.mark)
+        other = ["this notebook is of another draw of exercises: grade it with the key that it was released with"]
+        assert record["remarks"] == (other if draw is BOOK and exercises is own else [])
+
+
+def test_a_draw_is_released_and_its_records_are_merged_with_its_key_alone(box, tmp_path):
+    gradebook = pytest.importorskip("d2lparams.course.gradebook")
+    record = grading.grade(handed_in({"q1": DRAW.exercises()["q1"]}), box, draw=DRAW)
+    write_record(record, tmp_path)
+    for wrong in (BOOK, Draw("another secret")):
+        with pytest.raises(RuntimeError, match="of another draw than this key's"):
+            gradebook.collect(tmp_path, wrong)
+    scores = gradebook.collect(tmp_path, DRAW).read_text(encoding="utf-8")
+    assert "ada" in scores
+    page = (tmp_path / "feedback" / "ada.html").read_text(encoding="utf-8")
+    assert all(html.escape(question.title) in page for question in DRAW.exercises().values())
+    released = nbformat.read(tmp_path / "release" / "parameters" / "6-exercises.ipynb", as_version=4)
+    assert [c.source for c in released.cells] == [c.source for c in authoring.learner_notebook(DRAW).cells]

@@ -57,10 +57,10 @@ def grade(
     if submission.cells:
         sandbox.start()  # which takes its time, and none of the learner's
     started, seed = time.monotonic(), secrets.randbits(63)
-    questions, drawn = {}, draw.questions(submission.learner)
-    for question in drawn:
+    questions = {}
+    for question in draw.questions(submission.learner):
         seconds_left = seconds_for_all - (time.monotonic() - started)
-        questions[question.name] = _grade_answer(question, drawn, submission, sandbox, seed, seconds_left)
+        questions[question.name] = _grade_answer(question, submission, sandbox, seed, seconds_left, draw)
     return GradingRecord(
         learner=submission.learner,
         file=submission.file,
@@ -222,13 +222,13 @@ def _record_so_far(entry: Entry, out: Path, draw: Draw) -> GradingRecord | None:
 
 def _grade_answer(
     question: Question,
-    drawn: tuple[Question, ...],
     submission: Submission,
     sandbox: Sandbox,
     seed: int,
     seconds_left: float,
+    draw: Draw = BOOK,
 ) -> AnswerEntry:
-    until = time.monotonic() + seconds_left
+    until, drawn = time.monotonic() + seconds_left, draw.questions(submission.learner)
     found = find_answers(question, submission.cells)
     cell = found[0] if found else None
     if cell is None:

@@ -115,11 +115,13 @@ def unrelated_rows(values: Tensor, std: float, kurtosis: float, what: str) -> No
 
 
 def uniform(shares: Tensor, what: str) -> None:
-    """Raise Wrong unless numbers between 0 and 1 have the mean and the spread that uniform ones have."""
-    n = len(shares)
+    """Raise Wrong unless numbers between 0 and 1 have the moments that uniform ones have, of their logarithms too."""
+    n, least = len(shares), 1e-6  # single precision rounds to 0 and 1 here and there
     for name, moments, wanted, spread in (
         ("mean", shares, 1 / 2, 1 / 12),
         ("mean square around 1/2", (shares - 0.5) ** 2, 1 / 12, 1 / 180),
+        ("mean size of the logarithm", -shares.clamp(min=least).log(), 1.0, 1.0),
+        ("mean size of the logarithm of what is left to 1", -(1 - shares).clamp(min=least).log(), 1.0, 1.0),
     ):
         actual = moments.mean().item()
         if not abs(actual - wanted) <= SIGMAS * math.sqrt(spread / n):

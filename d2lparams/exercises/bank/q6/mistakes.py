@@ -23,11 +23,11 @@ GROWN = {
 }
 WARPS = {
     "squares": "share**2",
-    "a power near 1": "share**1.2",
-    "a power below 1": "share**0.85",
+    "a power near 1": "share**1.12",
+    "a power below 1": "share**0.88",
     "a triangle": "(share + torch.rand(share.shape, generator=generator)) / 2",
-    "shifted by a twentieth": "0.05 + 0.95 * share",
-    "short at the top": "0.97 * share",
+    "shifted by a hundredth": "0.01 + 0.99 * share",
+    "short at the top": "0.99 * share",
     "a normal, clamped": "(0.5 + 0.3 * torch.randn(share.shape, generator=generator)).clamp(0, 1)",
     "a cosine": "(1 - torch.cos(math.pi * share)) / 2",
     "a hundred steps": "(100 * share).floor() / 100",

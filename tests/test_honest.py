@@ -104,7 +104,9 @@ def first_try(where):
 
 def test_the_definition_that_the_notebooks_own_check_meets_is_the_one_that_counts(box):
     def earned(cells):
-        return grading._grade_answer(QUESTIONS[0], Submission("ada", cells=cells), box, 1, 60)["points"]
+        entry = grading._grade_answer(QUESTIONS[0], Submission("ada", cells=cells), box, 1, 60)
+        assert ("2 cells define second_block_weight" in entry["message"]) == (entry["points"] == 0)
+        return entry["points"]
 
     assert earned(first_try(lambda made: honest.place(made, "q1"))) == QUESTIONS[0].points
     assert earned(first_try(lambda made: honest.place(made, "q1") + 1)) == 0  # the check below says so too

@@ -25,11 +25,12 @@ def way(function):
 
 
 def notebook(answered=True):
-    """Return the learners' notebook as a dictionary, with every answer in its place or none."""
+    """Return the learners' notebook as a dictionary, with every answer in its place, or those named, or none."""
     made = json.loads(json.dumps(authoring.learner_notebook()))
-    if answered:
-        for question in QUESTIONS:
+    for question in QUESTIONS:
+        if answered is True or (answered and question.name in answered):
             cell(made, question.name)["source"] = question.solution_code.strip()
+    if answered:
         cell(made, PROSE_NAME)["source"] = TEXT
     return made
 
@@ -604,6 +605,6 @@ def prose_with_pictures_pasted(made):
 
 
 def handed_in(name, answered=True):
-    """Return the bytes of one of the submissions; answered: or the same done to a notebook that nobody worked on."""
+    """Return the bytes of one of the submissions; answered: see `notebook`."""
     made = WAYS[name](notebook(answered))
     return made if isinstance(made, bytes) else json.dumps(made).encode()

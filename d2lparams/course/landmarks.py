@@ -15,6 +15,7 @@ from .notebooks import Cell
 ELSE = "else"  # owns what was handed out and belongs to no exercise
 HEADING = re.compile(r"\s*#{1,6}\s*(.*)")
 CALL = re.compile(r"^[ \t]*(q\d+)\s*\.\s*(?:check|show)\s*\(", re.MULTILINE)
+NUMBERED = re.compile(r"(\d+)\. .* \(\d+ points\)")
 HELP = re.compile(r"\*.*\d+ hints?\.\*")
 
 
@@ -69,6 +70,8 @@ def _of_heading(source: str) -> str | None:
     match = HEADING.fullmatch(first)
     if not match:
         return None
+    if (numbered := NUMBERED.fullmatch(match[1].strip())) and (name := f"q{numbered[1]}") in EXERCISES:
+        return name
     title = re.sub(r"\s*\(\d+ points\)$", "", re.sub(r"^\d+\s*[.)]\s*", "", match[1])).strip()
     ours = title != match[1].strip() or not others or not HANDED_OUT.isdisjoint(others)  # others, too, write summaries
     return (TITLES.get(title.lower()) or (ELSE if title.lower() in OTHER_TITLES else None)) if ours else None

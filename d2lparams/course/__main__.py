@@ -5,27 +5,51 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from . import grading, platforms
 from .names import plain_name, shown
 from .returns import Result
+from .variants import Draw
 
 TABLES = (".csv", ".tsv", ".txt", ".xls")  # what platforms call theirs
 KEPT = "what is graded is kept, and the same command goes on from there"
 
 
 def release(options: argparse.Namespace) -> None:
-    from . import gradebook  # nbgrader takes two seconds to load: only where it is needed
+    from . import gradebook, learners_package  # nbgrader takes two seconds to load: only where it is needed
 
-    path = gradebook.release(options.folder)
-    print(f"for learners  {path}\nfor staff     {options.folder / 'source'}, with solutions and mark scheme")
+    draw, folder = _draw(options), options.folder
+    path = gradebook.release(folder, draw)
+    if draw.each:
+        learners = learners_package.read_learners(options.each)
+        for learner in learners:
+            learners_package.write_for(folder / "learners", draw, learner)
+        print(f"for learners  {folder / 'learners'}/<learner>: a notebook and a package for each of {len(learners)}")
+    else:
+        print(f"for learners  {path}")
+    if draw.key and not draw.each:
+        package = learners_package.write_package(folder / "learners", draw)
+        print(f"and           {package}: they install it with pip, in the place of the book's")
+    print(f"for staff     {folder / 'source'}, with solutions and mark scheme")
+    if draw.key:
+        print("to grade      give the same key, which is kept nowhere: make grade KEY=... SUBMISSIONS=... OUT=...")
+
+
+def _draw(options: argparse.Namespace) -> Draw:
+    return Draw(options.key or "", bool(options.each))
 
 
 def grade(options: argparse.Namespace) -> None:
     with platforms.opened(options.submissions, options.out) as handed:
         print(f"submissions   {len(handed.entries)}, from {handed.platform}")
         graded = grading.grade_class(
-            handed, options.out, jobs=options.jobs, limit=options.limit, trust=options.trust_submissions
+            handed,
+            options.out,
+            jobs=options.jobs,
+            limit=options.limit,
+            trust=options.trust_submissions,
+            draw=_draw(options),
         )
         print(f"graded        {graded} submissions")
         _say_passed_over(handed.passed_over)
@@ -68,7 +92,7 @@ def _keep_platforms_file(options: argparse.Namespace, handed: platforms.Handed) 
 
 
 def grade_one(options: argparse.Namespace) -> None:
-    record = grading.grade_one(options.submission, options.out, trust=options.trust_submissions)
+    record = grading.grade_one(options.submission, options.out, trust=options.trust_submissions, draw=_draw(options))
     points = sum(entry["points"] for entry in record["questions"].values())
     name, note = shown(record["learner"]), shown(record["note"] or "", 400)
     print(f"{name}: {points} points" + (f"; {note}" if note else ""))
@@ -77,7 +101,7 @@ def grade_one(options: argparse.Namespace) -> None:
 def collect(options: argparse.Namespace) -> None:
     from . import gradebook
 
-    results = gradebook.merge(options.out)
+    results = gradebook.merge(options.out, _draw(options))
     print(f"scores        {options.out / 'scores.csv'}\nfeedback      {options.out / 'feedback'}/<learner>.html")
     print(f"gradebook     {options.out / 'gradebook.db'}; to read prose: cd {options.out} && jupyter lab, Formgrader")
     if waiting := sum(result.pending for result in results):
@@ -139,8 +163,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         sub.add_argument("--column", help="the name of its column for the points, if several could be meant")
 
+    def takes_key(sub: argparse.ArgumentParser, each: str, **options: Any) -> None:
+        sub.add_argument("--key", help="draw other variants than the book's from this secret; the same key grades them")
+        sub.add_argument("--each", help=each, **options)
+
     sub = command(release, "write an nbgrader course folder with the learners' notebook")
     sub.add_argument("folder", nargs="?", type=path, default=Path("build/course"), help="default: build/course")
+    takes_key(sub, "a file with a learner's name on each line: each gets variants of their own", type=Path)
 
     for run, what in ((grade, "all submissions of a class, then collect"), (grade_one, "one submission")):
         sub = command(run, f"grade {what}")
@@ -152,12 +181,14 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             sub.add_argument("submission", type=path, help="a learner's notebook, or the folder that holds it")
         sub.add_argument("out", type=path, help="where records, scores, gradebook and feedback go")
+        takes_key(sub, "each learner had variants of their own", action="store_true")
         sub.add_argument(
             "--trust-submissions", action="store_true", help="run learners' code even where no sandbox can be had"
         )
 
     sub = command(collect, "merge the records in a folder into scores.csv, gradebook and feedback")
     sub.add_argument("out", type=path, help="the folder that was graded into")
+    takes_key(sub, "each learner had variants of their own", action="store_true")
     takes_platforms_file(sub)
 
     options = parser.parse_args(arguments)

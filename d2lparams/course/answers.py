@@ -7,7 +7,7 @@ waits for a reader.
 
 import re
 
-from ..exercises.bank import EXERCISES, PROSE, QUESTIONS
+from ..exercises.bank import EXERCISES, PROSE, QUESTIONS, VARIANTS
 from ..exercises.question import Prose, Question
 from .figures import Figure
 from .landmarks import ELSE, lines_of_code, own_text, owner, owners
@@ -69,7 +69,7 @@ def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
         return []
     new = re.compile(r"^(def|class)[ \t]+\w|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
     where = owners(cells)
-    taken = [other.answer for other in QUESTIONS if other is not question]
+    taken = [other.answer for other in _all_variants() if other.name != question.name]
     other = re.compile(rf"^(def|class)[ \t]+({'|'.join(taken)})\b", re.MULTILINE)
     pairs = zip(where, cells, strict=True)
     mine = [cell for name, cell in pairs if name == question.name and cell.kind == "code"]
@@ -77,12 +77,20 @@ def _below_its_task(question: Question, cells: list[Cell]) -> list[Cell]:
 
 
 def work_in(cells: list[Cell]) -> int:
-    """Return how many exercises of a notebook somebody worked on; none in a notebook that is not of the exercises."""
-    found = ((question, find_answer(question, cells)[0]) for question in QUESTIONS)
-    code = sum(bool(cell and lines_of_code(cell.source) not in ([], lines_of_code(q.stub))) for q, cell in found)
-    if code < A_FEW and not any(owner(cell) in EXERCISES for cell in cells):
+    """Return how many exercises of a notebook somebody worked on, of whatever variants; none in another notebook."""
+    stubs = [[], *(lines_of_code(question.stub) for question in _all_variants())]
+    worked_on = set()
+    for question in _all_variants():
+        cell = None if question.name in worked_on else find_answer(question, cells)[0]
+        if cell and lines_of_code(cell.source) not in stubs:
+            worked_on.add(question.name)
+    if len(worked_on) < A_FEW and not any(owner(cell) in EXERCISES for cell in cells):
         return 0  # notebook 5, too, defines a SharedMLP
-    return code + sum(find_prose(question, cells)["attempted"] for question in PROSE)
+    return len(worked_on) + sum(find_prose(question, cells)["attempted"] for question in PROSE)
+
+
+def _all_variants() -> list[Question]:
+    return [question for variants in VARIANTS.values() for question in variants if isinstance(question, Question)]
 
 
 def find_prose(question: Prose, cells: list[Cell]) -> ProseEntry:

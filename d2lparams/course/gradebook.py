@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from .._files import write_whole
-from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.bank import EXERCISES
 from ..exercises.question import NOT_ATTEMPTED, Verdict
 from . import needs_extra
 from .names import few_marks
@@ -25,6 +25,7 @@ from .records import GradingRecord, Mark, ProseEntry, read_record, record_paths
 from .returns import Result
 from .roster import read_roster, working
 from .tables import harmless
+from .variants import BOOK, Draw
 
 with needs_extra():
     import nbformat
@@ -40,7 +41,6 @@ with needs_extra():
 
     from . import authoring, feedback
 
-TITLES = {question.name: question.title for question in (*QUESTIONS, *PROSE)}
 COURSE_ID, ASSIGNMENT_ID, NOTEBOOK_ID = "d2lparams", "parameters", "6-exercises"  # as nbgrader calls them
 CONFIG = f'''c = get_config()
 c.CourseDirectory.course_id = "{COURSE_ID}"
@@ -64,7 +64,7 @@ class Refuse(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no typ
         )
 
 
-def release(folder: Path) -> Path:
+def release(folder: Path, draw: Draw = BOOK) -> Path:
     """Write an nbgrader course, let nbgrader make the learners' version, and return that notebook's path.
 
     folder: gets nbgrader_config.py, gradebook.db, source/ (with solutions, for the course's staff) and release/.
@@ -75,7 +75,7 @@ def release(folder: Path) -> Path:
     source.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8")
-    _write(source, nbformat.writes(authoring.source_notebook()) + "\n")
+    _write(source, nbformat.writes(authoring.source_notebook(draw)) + "\n")
     settings = PyFileConfigLoader(config.name, str(folder)).load_config()
     settings.CourseDirectory.update(root=str(folder.resolve()), assignment_id=ASSIGNMENT_ID)
     if not shutil.which("alembic"):  # nbgrader calls it by name, and an environment that isn't activated is on no PATH
@@ -86,7 +86,7 @@ def release(folder: Path) -> Path:
     return folder / "release" / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
 
 
-def collect(folder: Path) -> Path:
+def collect(folder: Path, draw: Draw = BOOK) -> Path:
     """Merge the records in `folder` into scores, gradebook and feedback; return the path of scores.csv.
 
     folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/. Of a
@@ -94,29 +94,31 @@ def collect(folder: Path) -> Path:
     Raises FileNotFoundError if there are no records, RuntimeError if the gradebook can't be used; also at the end, when
     all others are merged, if a record is damaged or belongs to other exercises than these.
     """
-    merge(folder)
+    merge(folder, draw)
     return folder / "scores.csv"
 
 
-def merge(folder: Path) -> list[Result]:
+def merge(folder: Path, draw: Draw = BOOK) -> list[Result]:
     """Do what `collect` does, and return what each learner earned, by the names that the learner's files have."""
     with working(folder):
-        records, broken = _records(folder)
+        records, broken = _records(folder, draw)
         if not records:
             nothing = f"{folder / 'records'} holds no records: grade submissions into {folder} first"
             raise RuntimeError("\n".join(broken)) if broken else FileNotFoundError(nothing)
         base = folder / "gradebook.db"
         _refuse_damaged(base)
-        form = release(folder).read_text(encoding="utf-8")
+        form = release(folder, draw).read_text(encoding="utf-8")
         rows, results = [], []
         try:
             with Gradebook(f"sqlite:///{base.resolve()}", COURSE_ID) as gradebook:
                 for learner, record in records.items():  # learner: as the files are named
                     copy_path = folder / "autograded" / learner / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
+                    if draw.each:
+                        form = nbformat.writes(authoring.learner_notebook(draw, record["learner"]))
                     copy = graded_copy(nbformat.reads(form, as_version=4), record)
                     marks = enter_marks(gradebook, learner, record, changed_answers(copy_path, copy))
                     _write(copy_path, nbformat.writes(copy) + "\n")
-                    _write(folder / "feedback" / f"{learner}.html", feedback.page(TITLES, record, marks))
+                    _write(folder / "feedback" / f"{learner}.html", feedback.page(_titles(draw, record), record, marks))
                     rows.append(score_row(record, marks))
                     results.append(_result(learner, record, marks))
         except SQLAlchemyError as error:
@@ -134,14 +136,14 @@ def merge(folder: Path) -> list[Result]:
     return results
 
 
-def _records(folder: Path) -> tuple[dict[str, GradingRecord], list[str]]:
+def _records(folder: Path, draw: Draw) -> tuple[dict[str, GradingRecord], list[str]]:
     """Return the class's records by the names of their files, and what is wrong with the others."""
     roster = read_roster(folder)
     records, broken = {}, []
     for path in record_paths(folder):
         if roster is None or path.stem in roster["learners"]:
             try:
-                records[path.stem] = _record_of_these_exercises(path)
+                records[path.stem] = _record_of_these_exercises(path, draw)
             except RuntimeError as error:
                 broken.append(str(error))
     return records, broken
@@ -163,15 +165,21 @@ def _refuse_damaged(base: Path) -> None:
         )
 
 
-def _record_of_these_exercises(path: Path) -> GradingRecord:
+def _record_of_these_exercises(path: Path, draw: Draw) -> GradingRecord:
     advice = "grade that submission again, or remove it"
     try:
         record = cast(GradingRecord, printable(read_record(path)))
     except (ValueError, FileNotFoundError) as error:
         raise RuntimeError(f"{error}: {advice}") from error
-    if [*record["questions"], *record["prose"]] != list(TITLES):
+    if {*record["questions"], *record["prose"]} != set(EXERCISES):
         raise RuntimeError(f"{path} is of other exercises than these: {advice}")
+    if str(record["format"]).partition("+")[2] != draw.mark:
+        raise RuntimeError(f"{path} is of another draw than this key's: {advice}, or give the key it was graded with")
     return record
+
+
+def _titles(draw: Draw, record: GradingRecord) -> dict[str, str]:
+    return {name: exercise.title for name, exercise in draw.exercises(record["learner"]).items()}
 
 
 def _result(learner: str, record: GradingRecord, marks: dict[str, Mark]) -> Result:
@@ -223,7 +231,7 @@ def enter_marks(gradebook: Gradebook, learner: str, record: GradingRecord, chang
         earned = (points or 0) + (grade.extra_credit or 0)
         marks[name] = Mark(earned, most, grade.needs_manual_grade, comment.manual_comment)
     gradebook.db.commit()
-    return {name: marks[name] for name in TITLES}
+    return {name: marks[name] for name in (*record["questions"], *record["prose"])}
 
 
 def _judged(record: GradingRecord, name: str) -> tuple[int, bool, float | None]:

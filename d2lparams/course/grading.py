@@ -25,7 +25,7 @@ from typing import cast
 
 import torch
 
-from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.bank import PROSE
 from ..exercises.inside import trial
 from ..exercises.question import CORRECT, COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Case, Question, Verdict, one_line, pack
 from . import answers, figures, landmarks, needs_extra, notebooks, submissions
@@ -39,6 +39,7 @@ from .replies import read_reply
 from .roster import working, write_roster
 from .sandbox import Limits, NoSandbox, Request, Sandbox, missing
 from .submissions import Entry, Submission, entry_of, read
+from .variants import BOOK, Draw
 
 with needs_extra():
     from tqdm import tqdm
@@ -46,40 +47,55 @@ with needs_extra():
 FORMAT = 3
 AS_HANDED_OUT = "the answer is as it was handed out"
 SECONDS_FOR_ALL = 60  # for all answers of a submission; the last one may take its own limit on top
+PACKAGE = re.compile(r"\bof_course\(\"(\w{1,40})\"\)")  # in the notebook of a draw
 
 
-def grade(submission: Submission, sandbox: Sandbox, seconds_for_all: float = SECONDS_FOR_ALL) -> GradingRecord:
-    """Return the record of a submission."""
+def grade(
+    submission: Submission, sandbox: Sandbox, seconds_for_all: float = SECONDS_FOR_ALL, draw: Draw = BOOK
+) -> GradingRecord:
+    """Return the record of a submission; draw: which variants it was to answer."""
     if submission.cells:
         sandbox.start()  # which takes its time, and none of the learner's
     started, seed = time.monotonic(), secrets.randbits(63)
     questions = {}
-    for question in QUESTIONS:
+    for question in draw.questions(submission.learner):
         seconds_left = seconds_for_all - (time.monotonic() - started)
-        questions[question.name] = _grade_answer(question, submission, sandbox, seed, seconds_left)
+        questions[question.name] = _grade_answer(question, submission, sandbox, seed, seconds_left, draw)
     return GradingRecord(
         learner=submission.learner,
         file=submission.file,
         sha256=submission.sha256,
-        format=_format(),
+        format=record_format(draw),
         seed=seed,
         note=submission.note,
         questions=questions,
         prose={question.name: find_prose(question, submission.cells) for question in PROSE},
         seconds=round(time.monotonic() - started, 3),
-        remarks=list(submission.remarks),
+        remarks=[*submission.remarks, *_of_another_draw(submission, draw)],
         digest=submission.digest or "",
         who=cast(dict[str, str], submission.who),
     )
 
 
-def grade_one(entry: Path | Entry, out: Path, trust: bool = False, limits: Limits | None = None) -> GradingRecord:
+def _of_another_draw(submission: Submission, draw: Draw) -> list[str]:
+    """Return a remark if a notebook says that it asks for other variants than those it was graded by."""
+    setups = [cell.source for cell in submission.cells if "of_course(" in cell.source]
+    asked = {match for source in setups for match in PACKAGE.findall(source)}
+    ours = draw.package(submission.learner)
+    if not asked or ours in asked:
+        return []
+    return ["this notebook is of another draw of exercises: grade it with the key that it was released with"]
+
+
+def grade_one(
+    entry: Path | Entry, out: Path, trust: bool = False, limits: Limits | None = None, draw: Draw = BOOK
+) -> GradingRecord:
     """Grade one learner's entry of a class's folder into `out`, unless that was done, and return the record."""
     entry = entry_of(entry)
-    record = _record_so_far(entry, out)
+    record = _record_so_far(entry, out, draw)
     if record is None:
         with closing(Sandbox(limits, walls=_walls(trust))) as sandbox:
-            record = _grade_into(out, entry, sandbox)
+            record = _grade_into(out, entry, sandbox, draw)
     return record
 
 
@@ -90,11 +106,12 @@ def grade_all(
     limit: int | None = None,
     trust: bool = False,
     limits: Limits | None = None,
+    draw: Draw = BOOK,
 ) -> int:
     """Grade what is new in a class's folder or zip, and return how many submissions that was; see `grade_class`."""
     _walls(trust)
     with opened(folder, out) as handed:
-        return grade_class(handed, out, jobs, limit, trust, limits)
+        return grade_class(handed, out, jobs, limit, trust, limits, draw)
 
 
 def grade_class(
@@ -104,11 +121,12 @@ def grade_class(
     limit: int | None = None,
     trust: bool = False,
     limits: Limits | None = None,
+    draw: Draw = BOOK,
 ) -> int:
     """Grade what is new of what a class handed in, and return how many submissions that was.
 
     out: gets records/<learner>.json; jobs: how many at a time, as many as there are cores if None; limit: no more than
-    that many now; trust: run them in the open where no sandbox can be had.
+    that many now; trust: run them in the open where no sandbox can be had; draw: which variants were handed out.
     Raises NoSandbox, FileNotFoundError if nothing was handed in, or RuntimeError at the end if some have no record.
     """
     walls = _walls(trust)
@@ -116,17 +134,17 @@ def grade_class(
         raise FileNotFoundError("there are no submissions: neither notebooks nor folders with one in them")
     with working(out):
         write_roster(handed, out)
-        todo = [entry for entry in handed.entries if _record_so_far(entry, out) is None][:limit]
+        todo = [entry for entry in handed.entries if _record_so_far(entry, out, draw) is None][:limit]
         if todo:
-            _grade_in_pool(todo, out, min(jobs or os.cpu_count() or 1, len(todo)), limits, walls)
+            _grade_in_pool(todo, out, min(jobs or os.cpu_count() or 1, len(todo)), limits, walls, draw)
     return len(todo)
 
 
-def _grade_in_pool(todo: list[Entry], out: Path, jobs: int, limits: Limits | None, walls: bool) -> None:
+def _grade_in_pool(todo: list[Entry], out: Path, jobs: int, limits: Limits | None, walls: bool, draw: Draw) -> None:
     context = multiprocessing.get_context("spawn")  # torch's threads don't survive a fork
     failed = {}
     with ProcessPoolExecutor(jobs, context, _prepare_process, (limits, walls)) as pool:
-        futures = {pool.submit(_grade_in_process, out, entry): entry.learner for entry in todo}
+        futures = {pool.submit(_grade_in_process, out, entry, draw): entry.learner for entry in todo}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), unit="submission", smoothing=0):
                 try:
@@ -166,12 +184,12 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def _grade_in_process(out: Path, entry: Entry) -> None:
-    _grade_into(out, entry, _sandbox)
+def _grade_in_process(out: Path, entry: Entry, draw: Draw) -> None:
+    _grade_into(out, entry, _sandbox, draw)
 
 
-def _grade_into(out: Path, entry: Entry, sandbox: Sandbox) -> GradingRecord:
-    record = grade(read(entry), sandbox)
+def _grade_into(out: Path, entry: Entry, sandbox: Sandbox, draw: Draw) -> GradingRecord:
+    record = grade(read(entry), sandbox, draw=draw)
     write_record(record, out)
     return record
 
@@ -189,23 +207,28 @@ def _walls(trust: bool) -> bool:
         return False
 
 
-def _record_so_far(entry: Entry, out: Path) -> GradingRecord | None:
+def _record_so_far(entry: Entry, out: Path, draw: Draw) -> GradingRecord | None:
     """Return the record of an entry if there is one for just these bytes, and these exercises."""
     try:
         record = read_record(record_path(out, entry.learner))
     except (FileNotFoundError, ValueError):
         return None
     of_record = record["learner"], record["format"], record.get("who"), record.get("digest")
-    return record if of_record == (entry.learner, _format(), entry.who, submissions.digest(entry)) else None
+    return record if of_record == (entry.learner, record_format(draw), entry.who, submissions.digest(entry)) else None
 
 
 # One answer, from its cell to its entry in the record
 
 
 def _grade_answer(
-    question: Question, submission: Submission, sandbox: Sandbox, seed: int, seconds_left: float
+    question: Question,
+    submission: Submission,
+    sandbox: Sandbox,
+    seed: int,
+    seconds_left: float,
+    draw: Draw = BOOK,
 ) -> AnswerEntry:
-    until = time.monotonic() + seconds_left
+    until, drawn = time.monotonic() + seconds_left, draw.questions(submission.learner)
     found = find_answers(question, submission.cells)
     cell = found[0] if found else None
     if cell is None:
@@ -220,11 +243,11 @@ def _grade_answer(
         verdict = Verdict(question.name, COULD_NOT_RUN, late)
     else:
         cases = _draw_cases(question, seed)
-        verdict = _judged(question, cell, submission.cells, cases, sandbox)
+        verdict = _judged(question, cell, submission.cells, cases, sandbox, drawn)
         for other in found[1:]:
             if verdict.outcome == CORRECT or time.monotonic() > until:
                 break
-            second = _judged(question, other, submission.cells, cases, sandbox)
+            second = _judged(question, other, submission.cells, cases, sandbox, drawn)
             if second.outcome == CORRECT:
                 cell, verdict = other, second
         several = len({other.source for other in submission.cells if defines(question, other)})
@@ -240,8 +263,15 @@ def _grade_answer(
     )
 
 
-def _judged(question: Question, cell: Cell, cells: list[Cell], cases: list[Case], sandbox: Sandbox) -> Verdict:
-    facts = _run(question, cell, cells, cases, sandbox)
+def _judged(
+    question: Question,
+    cell: Cell,
+    cells: list[Cell],
+    cases: list[Case],
+    sandbox: Sandbox,
+    drawn: tuple[Question, ...],
+) -> Verdict:
+    facts = _run(question, cell, cells, cases, sandbox, drawn)
     return _with_remarks(question.verdict(cases, facts), question, facts)
 
 
@@ -252,7 +282,14 @@ def _draw_cases(question: Question, seed: int) -> list[Case]:
         return question.cases(torch.Generator().manual_seed(int.from_bytes(digest[:7], "big")))
 
 
-def _run(question: Question, cell: Cell, cells: list[Cell], cases: list[Case], sandbox: Sandbox) -> dict[str, object]:
+def _run(
+    question: Question,
+    cell: Cell,
+    cells: list[Cell],
+    cases: list[Case],
+    sandbox: Sandbox,
+    drawn: tuple[Question, ...],
+) -> dict[str, object]:
     """Return the facts about an answer, run by itself.
 
     If it needs a name that it does not define: run after the cells above it; then after those below, too.
@@ -265,14 +302,14 @@ def _run(question: Question, cell: Cell, cells: list[Cell], cases: list[Case], s
         request = Request(
             question=question.name,
             name=question.answer,
-            questions=[question.name for question in (*QUESTIONS, *PROSE)],
+            questions=[question.name for question in (*drawn, *PROSE)],
             setup=SETUP,
             stub=question.stub,
             source=cell.source,
             cells=[other.source for other in first],
             cases=pack(cases),
             seconds=sandbox.limits.seconds,
-            examples=_examples([cell, *first]),
+            examples=_examples([cell, *first], drawn),
         )
         if first or not facts:
             facts = _asked(request, sandbox)
@@ -289,11 +326,11 @@ def _asked(request: Request, sandbox: Sandbox) -> dict[str, object]:
     return read_reply(reply, sandbox.limits)
 
 
-def _examples(cells: list[Cell]) -> dict[str, bytes]:
+def _examples(cells: list[Cell], drawn: tuple[Question, ...]) -> dict[str, bytes]:
     """Return what `q1.example()` gives, for each question whose example some cells may ask for."""
     source = "\n".join(cell.source for cell in cells if "example" in cell.source)
     asked = set(re.findall(r"\bq\d+\b", source))
-    return {question.name: _packed_example(question) for question in QUESTIONS if question.name in asked}
+    return {question.name: _packed_example(question) for question in drawn if question.name in asked}
 
 
 @cache  # it has no secret seed
@@ -315,11 +352,17 @@ def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]
     return replace(verdict, message=message)
 
 
+def record_format(draw: Draw) -> str:
+    """Return what tells a record of these exercises, and of this draw of them."""
+    return f"{_format()}+{draw.mark}" if draw.key else _format()
+
+
 @cache  # it belongs to what is loaded
 def _format() -> str:
     """Return a digest that changes with the records' form and with the exercises, so that old records count no more."""
     here = Path(trial.__file__).parent.parent
-    judging = [here / "question.py", here / "compare.py", *here.glob("inside/*.py"), *here.glob("bank/**/*.py")]
+    judging = [here / "question.py", here / "compare.py", here / "samples.py"]
+    judging += [*here.glob("inside/*.py"), *here.glob("bank/**/*.py")]
     finding = [Path(str(module.__file__)) for module in (answers, figures, landmarks, notebooks, submissions)]
     sources = sorted(path for path in (*judging, *finding) if path.name != "mistakes.py")
     return f"{FORMAT}-{hashlib.sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()[:12]}"

@@ -7,7 +7,7 @@ A cell is known by nbgrader's name, by the notebook format's own id, by the head
 import re
 import textwrap
 
-from ..exercises.bank import EXERCISES, QUESTIONS
+from ..exercises.bank import EXERCISES, QUESTIONS, VARIANTS
 from ..exercises.bank.chapter import BEGIN, END, SECTIONS
 from ..exercises.question import SETUP
 from .notebooks import Cell
@@ -29,11 +29,11 @@ HANDED_OUT = {
         BEGIN,
         END,
         *(section.text for section in SECTIONS),
-        *(exercise.task for exercise in EXERCISES.values()),
+        *(exercise.task for variants in VARIANTS.values() for exercise in variants),
     ]
     for line in _lines(textwrap.dedent(text))
 }
-TITLES = {exercise.title.lower(): name for name, exercise in EXERCISES.items()}
+TITLES = {exercise.title.lower(): name for name, variants in VARIANTS.items() for exercise in variants}
 OTHER_TITLES = {section.title.lower() for section in SECTIONS} | {
     match[1].strip().lower() for line in f"{BEGIN}{END}".splitlines() if (match := re.match(r"##? (.*)", line))
 }

@@ -139,6 +139,20 @@ def jupytext(made):
 
 
 @way
+def deepnote_in_blocks(made):
+    """Make each paragraph and each heading a cell of its own, without line breaks in it, and drop all names."""
+    cells = []
+    for one in without_names(made)["cells"]:
+        if one["cell_type"] == "markdown":
+            parts = [part for part in one["source"].split("\n\n") if part.strip()]
+            cells += [one | {"source": " ".join(part.split())} for part in parts]
+        else:
+            cells.append(one)
+    made["cells"] = cells
+    return made
+
+
+@way
 def databricks(made):
     return without_names(made, lambda: {"application/vnd.databricks.v1+cell": {"title": "", "inputWidgets": {}}})
 
@@ -562,6 +576,16 @@ def prose_with_headings_of_its_own(made):
         one["source"] = "## 1. What it saves"
         at = made["cells"].index(one) + 1
         made["cells"][at:at] = [text("## Summary\n\n" + TEXT)]
+    return without_names(made)
+
+
+@way
+def prose_with_a_summary_in_a_cell_of_its_own(made):
+    one = cell(made, PROSE_NAME)
+    if one["source"] == TEXT:
+        one["source"] = "It depends on the task."
+        at = made["cells"].index(one) + 1
+        made["cells"][at:at] = [text("## Summary"), text(TEXT)]
     return without_names(made)
 
 

@@ -106,14 +106,13 @@ def find_prose(question: Prose, cells: list[Cell]) -> ProseEntry:
     mine = sorted({place for place in mine if id(cells[place]) not in answers})
     code = [cells[place] for place in mine if cells[place].kind == "code" and place not in named]
     text = [cells[place] for place in mine if cells[place].kind != "code" or place in named]
-    written, remark = _written(text, question), ""
-    if not written and not any(cell.figures for cell in text):
-        text = _anywhere(cells, where, known, bool(named or mine))
-        written = _written(text, question)
-        if written:
-            remark = "the answer's own cell is empty: this was found elsewhere in the notebook"
-        elif any(_says_in_code(cell.source) for cell in code):
-            remark = "no text was found, but code with words in it"
+    empty, remark = not _written(text, question) and not any(cell.figures for cell in text), ""
+    text += _anywhere(cells, where, known, bool(mine))
+    written = _written(text, question)
+    if empty and written:
+        remark = "the answer's own cell is empty: this was found elsewhere in the notebook"
+    elif empty and any(_says_in_code(cell.source) for cell in code):
+        remark = "no text was found, but code with words in it"
     figures = [figure for cell in text + code for figure in cell.figures]
     return ProseEntry(
         answer=written[:LONGEST_ANSWER],

@@ -25,11 +25,12 @@ def way(function):
 
 
 def notebook(answered=True):
-    """Return the learners' notebook as a dictionary, with every answer in its place or none."""
+    """Return the learners' notebook as a dictionary, with every answer in its place, or those named, or none."""
     made = json.loads(json.dumps(authoring.learner_notebook()))
-    if answered:
-        for question in QUESTIONS:
+    for question in QUESTIONS:
+        if answered is True or (answered and question.name in answered):
             cell(made, question.name)["source"] = question.solution_code.strip()
+    if answered:
         cell(made, PROSE_NAME)["source"] = TEXT
     return made
 
@@ -135,6 +136,20 @@ def jupytext(made):
     for one in made["cells"]:
         one["source"] = one["source"].rstrip() + "\n"
     return made | {"metadata": {"jupytext": {"text_representation": {"format_name": "percent"}}}}
+
+
+@way
+def deepnote_in_blocks(made):
+    """Make each paragraph and each heading a cell of its own, without line breaks in it, and drop all names."""
+    cells = []
+    for one in without_names(made)["cells"]:
+        if one["cell_type"] == "markdown":
+            parts = [part for part in one["source"].split("\n\n") if part.strip()]
+            cells += [one | {"source": " ".join(part.split())} for part in parts]
+        else:
+            cells.append(one)
+    made["cells"] = cells
+    return made
 
 
 @way
@@ -565,6 +580,16 @@ def prose_with_headings_of_its_own(made):
 
 
 @way
+def prose_with_a_summary_in_a_cell_of_its_own(made):
+    one = cell(made, PROSE_NAME)
+    if one["source"] == TEXT:
+        one["source"] = "It depends on the task."
+        at = made["cells"].index(one) + 1
+        made["cells"][at:at] = [text("## Summary"), text(TEXT)]
+    return without_names(made)
+
+
+@way
 def prose_in_a_raw_cell(made):
     cell(made, PROSE_NAME)["cell_type"] = "raw"
     return made
@@ -604,6 +629,6 @@ def prose_with_pictures_pasted(made):
 
 
 def handed_in(name, answered=True):
-    """Return the bytes of one of the submissions; answered: or the same done to a notebook that nobody worked on."""
+    """Return the bytes of one of the submissions; answered: see `notebook`."""
     made = WAYS[name](notebook(answered))
     return made if isinstance(made, bytes) else json.dumps(made).encode()

@@ -18,6 +18,10 @@ from d2lparams.exercises.bank import PROSE, QUESTIONS
 NAMES = list(honest.WAYS)
 
 
+def graded(cells, box):
+    return grading.grade(Submission("ada", cells=cells), box)["questions"]
+
+
 def test_there_are_enough_of_them():
     assert len(NAMES) >= 60
 
@@ -39,10 +43,11 @@ def test_who_wrote_nothing_is_not_waited_for(name):
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_answers_earn_full_marks(number, box):
     """Two of the answers each, in turn: every question comes up nine times."""
-    cells = cells_of(honest.handed_in(NAMES[number]))
-    submission = Submission("ada", cells=cells)
-    for question in (QUESTIONS[number % len(QUESTIONS)], QUESTIONS[(3 * number + 1) % len(QUESTIONS)]):
-        entry = grading._grade_answer(question, submission, box, number, 60)
+    two = {QUESTIONS[number % len(QUESTIONS)], QUESTIONS[(3 * number + 1) % len(QUESTIONS)]}
+    cells = cells_of(honest.handed_in(NAMES[number], answered={question.name for question in two}))
+    entries = graded(cells, box)
+    for question in two:
+        entry = entries[question.name]
         assert (entry["outcome"], entry["points"]) == ("correct", question.points), entry
 
 
@@ -96,7 +101,7 @@ def test_what_is_no_picture_reaches_nobody(kind, content):
 
 def first_try(where):
     """Return a notebook in which the first answer is right and a wrong one stands somewhere else, or the reverse."""
-    made = honest.notebook()
+    made = honest.notebook(answered={"q1"})
     wrong = "def second_block_weight(net):\n    return net[0][0].weight"
     made["cells"].insert(where(made), honest.code(wrong))
     return cells_of(json.dumps(made).encode())
@@ -104,7 +109,9 @@ def first_try(where):
 
 def test_the_definition_that_the_notebooks_own_check_meets_is_the_one_that_counts(box):
     def earned(cells):
-        return grading._grade_answer(QUESTIONS[0], Submission("ada", cells=cells), box, 1, 60)["points"]
+        entry = graded(cells, box)["q1"]
+        assert ("2 cells define second_block_weight" in entry["message"]) == (entry["points"] == 0)
+        return entry["points"]
 
     assert earned(first_try(lambda made: honest.place(made, "q1"))) == QUESTIONS[0].points
     assert earned(first_try(lambda made: honest.place(made, "q1") + 1)) == 0  # the check below says so too
@@ -116,5 +123,5 @@ def test_cells_above_an_answer_run_before_it_and_those_below_do_not_spoil_it(box
     good = "def reach(net):\n    return net[1][0].weight"
     for order in ([good, answer, "reach = None"], [answer, good], ["raise SystemExit", good, "1 / 0", answer]):
         cells = [Cell("code", source, "q1" if source == answer else None) for source in order]
-        entry = grading._grade_answer(QUESTIONS[0], Submission("ada", cells=cells), box, 1, 60)
+        entry = graded(cells, box)["q1"]
         assert entry["outcome"] == "correct", order

@@ -32,13 +32,11 @@ def find_answers(question: Question, cells: list[Cell]) -> list[Cell]:
     worked on, in whatever cell. One that stands below the check alone counts if the one above is not correct.
     Where no cell defines what the question asks for, the cell counts that has its name, or stands below its task.
     """
-    defines = re.compile(rf"^[ \t]*(def|class)[ \t]+{question.answer}\b|^{question.answer}[ \t]*[:=]", re.MULTILINE)
     asks = re.compile(rf"^[^#\n]*\b{question.name}\s*\.\s*check\s*\(", re.MULTILINE)
     stub = lines_of_code(question.stub)
     code = [(place, cell) for place, cell in enumerate(cells) if cell.kind == "code"]
     named = [cell for _, cell in code if question.name in (cell.grade_id, cell.id)]
-    naming = [(place, cell) for place, cell in code if question.answer in cell.source]  # fast, before what is slow
-    defining = [(place, cell) for place, cell in naming if defines.search(cell.source)]
+    defining = [(place, cell) for place, cell in code if defines(question, cell)]
     worked_on = [(place, cell) for place, cell in defining if lines_of_code(cell.source) != stub]
     if worked_on:
         checks = [place for place, cell in code if question.name in cell.source and asks.search(cell.source)]
@@ -51,6 +49,14 @@ def find_answers(question: Question, cells: list[Cell]) -> list[Cell]:
     mine = named or _below_its_task(question, cells)
     others = [cell for cell in mine if lines_of_code(cell.source) != stub]
     return others[-1:] or mine[-1:] or [cell for _, cell in defining][-1:]
+
+
+def defines(question: Question, cell: Cell) -> bool:
+    """Say whether a cell defines what a question asks for."""
+    if cell.kind != "code" or question.answer not in cell.source:  # fast, before what is slow
+        return False
+    pattern = rf"^[ \t]*(def|class)[ \t]+{question.answer}\b|^{question.answer}[ \t]*[:=]"
+    return re.search(pattern, cell.source, re.MULTILINE) is not None
 
 
 def _different(cells: list[Cell]) -> list[Cell]:
@@ -100,14 +106,13 @@ def find_prose(question: Prose, cells: list[Cell]) -> ProseEntry:
     mine = sorted({place for place in mine if id(cells[place]) not in answers})
     code = [cells[place] for place in mine if cells[place].kind == "code" and place not in named]
     text = [cells[place] for place in mine if cells[place].kind != "code" or place in named]
-    written, remark = _written(text, question), ""
-    if not written and not any(cell.figures for cell in text):
-        text = _anywhere(cells, where, known, bool(named or mine))
-        written = _written(text, question)
-        if written:
-            remark = "the answer's own cell is empty: this was found elsewhere in the notebook"
-        elif any(_says_in_code(cell.source) for cell in code):
-            remark = "no text was found, but code with words in it"
+    empty, remark = not _written(text, question) and not any(cell.figures for cell in text), ""
+    text += _anywhere(cells, where, known, bool(mine))
+    written = _written(text, question)
+    if empty and written:
+        remark = "the answer's own cell is empty: this was found elsewhere in the notebook"
+    elif empty and any(_says_in_code(cell.source) for cell in code):
+        remark = "no text was found, but code with words in it"
     figures = [figure for cell in text + code for figure in cell.figures]
     return ProseEntry(
         answer=written[:LONGEST_ANSWER],

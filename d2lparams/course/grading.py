@@ -29,7 +29,7 @@ from ..exercises.bank import PROSE
 from ..exercises.inside import trial
 from ..exercises.question import CORRECT, COULD_NOT_RUN, NOT_ATTEMPTED, SETUP, Case, Question, Verdict, one_line, pack
 from . import answers, figures, landmarks, needs_extra, notebooks, submissions
-from .answers import LONGEST_ANSWER, find_answers, find_prose
+from .answers import LONGEST_ANSWER, defines, find_answers, find_prose
 from .landmarks import lines_of_code
 from .names import shown
 from .notebooks import Cell
@@ -250,6 +250,10 @@ def _grade_answer(
             second = _judged(question, other, submission.cells, cases, sandbox, drawn)
             if second.outcome == CORRECT:
                 cell, verdict = other, second
+        several = len({other.source for other in submission.cells if defines(question, other)})
+        if verdict.outcome != CORRECT and several > 1:
+            which = f"{several} cells define {question.answer}: as in the notebook, the last one above the check counts"
+            verdict = replace(verdict, message="\n".join(filter(None, (verdict.message, which))))
     return AnswerEntry(
         outcome=verdict.outcome,
         message=verdict.message,

@@ -5,7 +5,6 @@ A cell is known by nbgrader's name, by the notebook format's own id, by the head
 """
 
 import re
-import textwrap
 
 from ..exercises.bank import EXERCISES, QUESTIONS, VARIANTS
 from ..exercises.bank.chapter import BEGIN, END, SECTIONS
@@ -15,23 +14,20 @@ from .notebooks import Cell
 ELSE = "else"  # owns what was handed out and belongs to no exercise
 HEADING = re.compile(r"\s*#{1,6}\s*(.*)")
 CALL = re.compile(r"^[ \t]*(q\d+)\s*\.\s*(?:check|show)\s*\(", re.MULTILINE)
-HELP = re.compile(r"\*.*\d+ hints?\.\*")
+NUMBERED = re.compile(r"(\d+)\. .* \(\d+ points\)")
+HELP = re.compile(r"\*?(?:Taught in .*)?\d+ hints?\.\*?")
+SHORT = 20  # characters: of a shorter line nobody can say whose it is
 
 
-def _lines(text: str) -> set[str]:
-    return {line.strip() for line in text.splitlines() if len(line.strip()) > 3}
+def _words(text: str) -> str:
+    """Return a text's words alone, which stay the same however a tool breaks its lines."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
-HANDED_OUT = {
-    line
-    for text in [
-        BEGIN,
-        END,
-        *(section.text for section in SECTIONS),
-        *(exercise.task for variants in VARIANTS.values() for exercise in variants),
-    ]
-    for line in _lines(textwrap.dedent(text))
-}
+TASKS = [exercise.task for variants in VARIANTS.values() for exercise in variants]
+TEXTS = [BEGIN, END, *(section.text for section in SECTIONS), *TASKS]
+LINES = {line.strip() for text in TEXTS for line in text.splitlines() if line.strip()}
+WORDS = f" {' | '.join(map(_words, TEXTS))} "
 TITLES = {exercise.title.lower(): name for name, variants in VARIANTS.items() for exercise in variants}
 OTHER_TITLES = {section.title.lower() for section in SECTIONS} | {
     match[1].strip().lower() for line in f"{BEGIN}{END}".splitlines() if (match := re.match(r"##? (.*)", line))
@@ -49,8 +45,9 @@ def owner(cell: Cell) -> str | None:
     >>> owner(Cell("code", "q1.check(mine)", None)), owner(Cell("markdown", "I think", None))
     ('q1', None)
     """
-    if cell.kind != "code" and (found := _of_heading(cell.source)):
-        return found
+    alone = "\n" not in cell.source.strip()
+    if cell.kind != "code" and (found := _of_heading(cell.source)) and not (alone and found == ELSE):
+        return found  # a heading alone, such as "Summary", may be a learner's
     if cell.kind == "code" and (lines := lines_of_code(cell.source)):
         calls: list[str] = CALL.findall(cell.source)
         if len(lines) == 1 and calls and calls[0] in EXERCISES:
@@ -69,8 +66,10 @@ def _of_heading(source: str) -> str | None:
     match = HEADING.fullmatch(first)
     if not match:
         return None
+    if (numbered := NUMBERED.fullmatch(match[1].strip())) and (name := f"q{numbered[1]}") in EXERCISES:
+        return name
     title = re.sub(r"\s*\(\d+ points\)$", "", re.sub(r"^\d+\s*[.)]\s*", "", match[1])).strip()
-    ours = title != match[1].strip() or not others or not HANDED_OUT.isdisjoint(others)  # others, too, write summaries
+    ours = title != match[1].strip() or not others or any(map(_is_ours, others))  # others, too, write summaries
     return (TITLES.get(title.lower()) or (ELSE if title.lower() in OTHER_TITLES else None)) if ours else None
 
 
@@ -86,11 +85,16 @@ def owners(cells: list[Cell]) -> list[str | None]:
 def own_text(source: str, stub: str) -> str:
     """Return what a learner wrote in a cell of text: without the stub, and without the task if it stands there."""
     lines = source.replace(stub, "").splitlines()
-    ours = [line for line in lines if _of_heading(line) or (len(line) > 20 and line.strip() in HANDED_OUT)]
-    if ours:
-        kept = (line for line in lines if not _of_heading(line) and not HELP.fullmatch(line.strip()))
-        lines = [line for line in kept if line.strip() not in HANDED_OUT]
+    if any(map(_is_ours, lines)):
+        lines = [line for line in lines if not _is_ours(line) and line.strip() not in LINES]
     return "\n".join(lines).strip()
+
+
+def _is_ours(line: str) -> bool:
+    """Say whether a line of text was handed out."""
+    words = _words(line)
+    known = len(words) > SHORT and f" {words} " in WORDS
+    return known or HELP.fullmatch(line.strip()) is not None or (line.lstrip()[:1] == "#" and bool(_of_heading(line)))
 
 
 def lines_of_code(source: str) -> list[str]:

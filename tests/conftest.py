@@ -32,7 +32,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "2-initialization.ipynb": 10,
     "e-answers.ipynb": 10,
     "test_guesses.py": 10,
-    "test_variants.py": 18,
+    "test_variants.py": 22,
     "test_drawn.py": 8,
     "test_quiz.py": 8,
     "test_bank.py": 7,

@@ -206,7 +206,7 @@ class Question(Exercise):
     probe: trial.Probe = field(repr=False)
     judge: Callable[[Any, Any], None] = field(repr=False)
     picture: Callable[[list[Any], list[Any] | None], Figure] | None = field(default=None, repr=False)
-    variant: Any = None
+    variant: Any = field(default=None, repr=False)
 
     def check(self, answer: object = ...) -> Verdict:
         """Run an answer on this question's fixed cases and say how it did. Raises nothing, changes nothing.

@@ -132,6 +132,7 @@ def test_who_left_the_class_leaves_the_table_and_a_damaged_record_is_graded_agai
         records.record_path(out, "ada").write_text(content)
         run("grade", folder, out)
         assert column(out / "scores.csv", "points", "learner") == {"ada": f"{POINTS[0]}", "bob": f"{POINTS[1]}"}
+        assert "1 records of learners who are not in these submissions: cyd" in capsys.readouterr().out
     records.record_path(out, "ada").unlink()
     records.record_path(out, "ada").mkdir()
     with pytest.raises(SystemExit):

@@ -116,12 +116,17 @@ def collect(options: argparse.Namespace) -> None:
 def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
     """Fill the platform's file, and put the pages of feedback into a zip."""
     from . import returns
+    from .records import record_paths
     from .roster import read_roster
 
     upload = options.out / "upload"
     roster = read_roster(options.out)
     if roster is not None:
         who = roster["learners"]
+        if gone := [path.stem for path in record_paths(options.out) if path.stem not in who]:
+            print(
+                f"left out      {len(gone)} records of learners who are not in these submissions: {shown(', '.join(gone))}"
+            )
         names = {who[r.learner].get("returns") or f"{plain_name(r.learner)}.html": r.learner for r in results}
         pages = {name: options.out / "feedback" / f"{learner}.html" for name, learner in names.items()}
         returns.zip_feedback(pages, upload / "feedback.zip")

@@ -43,7 +43,8 @@ def gaps(expected: list[Any], facts: list[Any] | None) -> Figure:
         _target(axis, x, below * (1 - zero) + zero * (x >= 0))
         title = f"{zero:.0%} zeros, else ±{law.low:.1f} to {law.high:.1f}"
         if facts:
-            yours = compare.tensor(facts[i]["filled"][0], "the tensor", case["dtype"]).flatten().sort().values
+            calls = [compare.tensor(fact, "the tensor", case["dtype"]).flatten() for fact in facts[i]["filled"]]
+            yours = torch.cat(calls).sort().values
             shares = torch.arange(1, len(yours) + 1) / len(yours)
             axis.step(yours.numpy(), shares.numpy(), where="post", color=_color(0), label="yours")
             title += f"; yours: {(yours == 0).double().mean():.0%}"

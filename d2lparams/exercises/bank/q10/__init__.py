@@ -92,7 +92,10 @@ def make(variant: Variant) -> Question:
     error_2 = f"(O - Y) * {slope_2}" if outer else "O - Y"
     error_1 = f"(error_2 @ {back}) * {slope_1}"
     own = "error_1.T @ X, error_2.T @ H" if transposed else "X.T @ error_1, H.T @ error_2"
-    known = {"tanh": "`tanh` has the derivative `1 - tanh**2`.", "sigmoid": "`s = sigmoid(z)` has `s * (1 - s)`."}
+    known = {
+        "tanh": "`tanh` has the derivative `1 - tanh**2`.",
+        "sigmoid": "`s = sigmoid(z)` has the derivative `s * (1 - s)`.",
+    }
     head = """
 def gradient_by_use(
     W: torch.Tensor, X: torch.Tensor, Y: torch.Tensor

@@ -105,7 +105,7 @@ take its first batch, of whatever width, as if nobody had looked.
             f"Ask a parameter without a shape for {it or 'its shape, and it raises'}. So ask first what kind of "
             "parameter it is.",
             "`nn.parameter.is_lazy(p)` tells; it looks for an `nn.parameter.UninitializedParameter`"
-            + (" or an\n`UninitializedBuffer`." if variant.what == "names" else "."),
+            + (" or an `UninitializedBuffer`." if variant.what == "names" else "."),
         ),
         cases=partial(make_cases, variant.what),
         probe=probe,

@@ -101,8 +101,10 @@ def _sample(calls: Tensor, expected: dict[str, Any]) -> None:
         follows(size[rest.sign() == sign], law, f"the sizes of the {name} entries")
     whole = calls.flatten(1)
     varying(zeros.sum(1), torch.full((len(whole),), whole.shape[1]).double(), zero, "share of zeros")
-    varying((whole > 0).sum(1).double(), (whole != 0).sum(1).double(), leaning, "share of positive entries")
+    there = (whole != 0).sum(1).double()
+    varying((whole > 0).sum(1).double(), there, leaning, "share of positive entries")
     signs, sizes = whole.sign(), torch.where(whole == 0, 0.5, law.cdf(whole.abs())) - 0.5
+    varying((sizes < 0).sum(1).double(), there, 0.5, "share of entries below the middle size")
     for pattern, of in ((zeros, "the zeros"), (signs - signs.mean(), "the signs"), (sizes, "the sizes")):
         for ordered in (pattern, pattern.reshape(-1, calls.shape[-1])):
             compare.independent(ordered, of)

@@ -81,6 +81,17 @@ def mistakes(question: Question) -> dict[str, Mistake]:
             f"        values[there[: round((1 - {positive}) * len(there))]] *= -1\n"
             "        return tensor.copy_(values.reshape(tensor.shape))",
         ),
+        "signs in balance before the zeros": also(
+            ["positive", "each entry has to be drawn"],
+            "order = torch.rand(tensor.numel(), generator=generator).argsort().reshape(tensor.shape)\n"
+            f"        sign = torch.where(order < {positive} * tensor.numel(), 1.0, -1.0)",
+        ),
+        "sizes spread evenly": also(
+            [law],
+            "order = torch.rand(tensor.numel(), generator=generator).argsort().reshape(tensor.shape)\n"
+            "        share = (order + torch.rand(tensor.shape, generator=generator)) / tensor.numel()\n"
+            f"        size = {GROWN[kind].format('share')}",
+        ),
         "signs that alternate": also(
             [law],
             "sign = 1 - 2.0 * (torch.arange(tensor.numel()).reshape(tensor.shape) % 2)",

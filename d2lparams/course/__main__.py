@@ -124,9 +124,8 @@ def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
     if roster is not None:
         who = roster["learners"]
         if gone := [path.stem for path in record_paths(options.out) if path.stem not in who]:
-            print(
-                f"left out      {len(gone)} records of learners who are not in these submissions: {shown(', '.join(gone))}"
-            )
+            who_left = f"{len(gone)} records of learners who are not in these submissions: {shown(', '.join(gone))}"
+            print(f"left out      {who_left}")
         names = {who[r.learner].get("returns") or f"{plain_name(r.learner)}.html": r.learner for r in results}
         pages = {name: options.out / "feedback" / f"{learner}.html" for name, learner in names.items()}
         returns.zip_feedback(pages, upload / "feedback.zip")

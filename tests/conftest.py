@@ -26,7 +26,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_two_processes.py": 14,
     "test_hostile.py": 18,
     "test_honest.py": 12,
-    "test_round_trip.py": 8,
+    "test_round_trip.py": 12,
     "test_html.py": 35,
     "test_sandbox.py": 15,
     "2-initialization.ipynb": 10,

@@ -46,6 +46,27 @@ def test_a_download_is_recognized_and_each_file_finds_its_learner(form, zipped, 
     assert not list(tmp_path.glob("d2lparams-*"))
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("form", TITLES)
+def test_a_class_of_one_is_a_class(form, zipped, tmp_path):
+    download, _ = class_forms.write(form, PEOPLE[:1], MADE[:1], tmp_path, zipped)
+    with platforms.opened(download) as handed:
+        (entry,) = handed.entries
+        assert handed.platform == TITLES[form]
+        assert read(entry).note is None
+
+
+def test_a_zip_of_plain_files_may_have_a_folder_around_them(tmp_path):
+    for around in ("", "class/"):
+        path = archive(tmp_path / "d.zip", infos=[(f"{around}{name}.ipynb", MADE[0]) for name in ("ada", "bob")])
+        with platforms.opened(path) as handed:
+            assert [entry.learner for entry in handed.entries] == ["ada", "bob"]
+    for files in (["ada/6-exercises.ipynb"], ["ada/6-exercises.ipynb", "ada/6-exercises-Copy1.ipynb"]):
+        path = archive(tmp_path / "d.zip", infos=[(name, MADE[0]) for name in files])
+        with platforms.opened(path) as handed:
+            assert [entry.learner for entry in handed.entries] == ["ada"]
+
+
 @pytest.mark.parametrize("form", TITLES)
 def test_the_way_back_has_every_number_and_changes_nothing_else(form, tmp_path):
     download, table = class_forms.write(form, PEOPLE, MADE, tmp_path)

@@ -72,23 +72,27 @@ def _keep_platforms_file(options: argparse.Namespace, handed: platforms.Handed) 
     """Copy the platform's own file to where `collect` finds it, again and again."""
     from . import returns
 
-    folder = options.submissions.resolve()
-    roots = {entry.root.resolve() for entry in handed.entries}  # of a zip, where it was unpacked
+    folder, entries = options.submissions.resolve(), handed.entries
+    roots = {entry.root.resolve() for entry in entries}  # of a zip, where it was unpacked
     places = {folder.parent, *roots, *([folder] if folder.is_dir() else [])}
-    handed_in = {
-        place.resolve() for entry in handed.entries for place in entry.places
-    }  # no table of ours, whatever it says
+    handed_in = {entry.root.resolve() / place.relative_to(entry.root) for entry in entries for place in entry.places}
     tables = sorted(path for place in places for path in place.glob("*") if path.suffix.lower() in TABLES)
-    known = [path for path in tables if path.is_file() and path not in handed_in and returns.is_known(path)]
+    tables = [
+        path for path in tables if path.is_file() and path not in handed_in
+    ]  # what learners wrote is none of them
+    known = [path for path in tables if returns.is_known(path)]
+    if not known:
+        ids = {id_ for e in entries for id_ in (e.who.get("id", ""), e.who.get("login", ""), e.learner) if id_}
+        known = [path for path in tables if returns.names_some(path, ids)]
     known = [options.grades] if options.grades else known
     if len(known) > 1:
         names = ", ".join(shown(path.name) for path in known)
         print(f"not filled    {names}: several files for grades; name one with --grades")
     if len(known) == 1:
-        kept = options.out / "platform"
+        content, kept = known[0].read_bytes(), options.out / "platform"
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(parents=True)
-        shutil.copyfile(known[0], kept / known[0].name)
+        (kept / known[0].name).write_bytes(content)
 
 
 def grade_one(options: argparse.Namespace) -> None:
@@ -112,12 +116,16 @@ def collect(options: argparse.Namespace) -> None:
 def _give_back(options: argparse.Namespace, results: list[Result]) -> None:
     """Fill the platform's file, and put the pages of feedback into a zip."""
     from . import returns
+    from .records import record_paths
     from .roster import read_roster
 
     upload = options.out / "upload"
     roster = read_roster(options.out)
     if roster is not None:
         who = roster["learners"]
+        if gone := [path.stem for path in record_paths(options.out) if path.stem not in who]:
+            who_left = f"{len(gone)} records of learners who are not in these submissions: {shown(', '.join(gone))}"
+            print(f"left out      {who_left}")
         names = {who[r.learner].get("returns") or f"{plain_name(r.learner)}.html": r.learner for r in results}
         pages = {name: options.out / "feedback" / f"{learner}.html" for name, learner in names.items()}
         returns.zip_feedback(pages, upload / "feedback.zip")

@@ -116,6 +116,16 @@ def is_known(path: Path) -> bool:
         return False
 
 
+def names_some(path: Path, ids: set[str]) -> bool:
+    """Say whether a file is a table with a column of ids, some of which are these."""
+    try:
+        table = Table(path)
+        columns = [c for c, name in enumerate(table.header) if name.lower() in IDS]
+        return any(table.value(row, c).strip() in ids for c in columns for row in range(1, len(table)))
+    except (ValueError, OSError):
+        return False
+
+
 def _platform(table: Table) -> str | None:
     names = {name.lower() for name in table.header}
     if {"identifier", "grade"} <= names or {"identifier", "maximum grade"} <= names:

@@ -107,4 +107,7 @@ def _unwrapped(root: Path, zipped: bool) -> Path:
 
 
 def _is_known(root: Path) -> bool:
-    return root.is_dir() and any(platform.pieces(root, _names(root)) for platform in KNOWN)
+    if not root.is_dir():
+        return False
+    names = _names(root)
+    return any(platform.pieces(root, names) for platform in KNOWN) or nbgrader.look(root, names) is not None

@@ -48,14 +48,17 @@ html: setup ## build the HTML edition of the notebooks as they are stored: build
 	$(BIN)/python -m sphinx -q -W --keep-going -c notebooks/site -d build/doctrees notebooks build/html
 	@echo "look at build/html/index.html"
 
-release: setup ## write the course: build/course holds the learners' notebook and the staff's
-	$(BIN)/python -m d2lparams.course release
+# KEY="a secret" draws other variants of the exercises than the book's; EACH=names.txt gives each learner their own
+DRAW = $(if $(KEY),--key "$(KEY)")
+release: setup ## write the course, with KEY=... with exercises that the book doesn't solve: build/course
+	$(BIN)/python -m d2lparams.course release $(DRAW) $(if $(EACH),--each "$(EACH)")
 
-class: setup ## make 100 submissions to try the grading with: build/class
-	$(BIN)/python tools/make_class.py 100 build/class
+class: setup ## make 100 submissions to try the grading with, plain or as a platform exports them: make class FORM=moodle
+	$(BIN)/python tools/make_class.py 100 build/class$(if $(FORM),-$(FORM) --form $(FORM))
 
-grade: told setup ## grade a class: make grade SUBMISSIONS=build/class OUT=build/graded
-	$(BIN)/python -m d2lparams.course grade "$(SUBMISSIONS)" "$(OUT)"
+grade: told setup ## grade a class, a folder or a zip: make grade SUBMISSIONS=build/class OUT=build/graded [GRADES=... COLUMN=...]
+	$(BIN)/python -m d2lparams.course grade $(DRAW) $(if $(EACH),--each) "$(SUBMISSIONS)" "$(OUT)" \
+	  $(if $(GRADES),--grades "$(GRADES)") $(if $(COLUMN),--column "$(COLUMN)")
 
 told:
 	@[ -n "$(SUBMISSIONS)" ] && [ -n "$(OUT)" ] || \
@@ -72,8 +75,9 @@ check: setup ## form, docstrings, who imports whom, and types
 	$(BIN)/mypy
 
 # tests that need more than the core: a new file of tests is the core's, until it is named here
-WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises grading guesses hostile house html \
-  language_model loggers notebooks pages plots processes quiz run_notebooks sandbox small_nets submissions survival trainers two_processes widgets
+WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises grading guesses honest hostile house \
+  html language_model loggers notebooks pages platforms plots processes quiz round_trip run_notebooks sandbox small_nets \
+  submissions survival trainers two_processes variants widgets
 CORE := $(wildcard d2lparams/*.py) $(filter-out $(WINGS:%=tests/test_%.py),$(wildcard tests/test_*.py))
 TORCH ?= $(shell sed -nE 's/.*"torch>=([0-9.]+)".*/\1/p' pyproject.toml)
 OTHER := build/torch-$(TORCH)

@@ -1,6 +1,7 @@
 """Starts of models that other people wrote: small ones of torchvision, timm and transformers."""
 
 import pytest
+from elsewhere import needed
 from starts import Start, adam, good, images, padded, words
 
 

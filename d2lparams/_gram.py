@@ -1,6 +1,6 @@
 """The inner products of the gradients that several uses of one parameter have: all that is kept of these gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -9,11 +9,16 @@ from . import _torch
 
 
 def gram_and_error(
-    gradients: Sequence[Tensor], total: Tensor, factor: Tensor | float = 1.0, base: Tensor | None = None
+    gradients: Sequence[Tensor],
+    total: Tensor,
+    factor: Tensor | float = 1.0,
+    base: Tensor | None = None,
+    add_up: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the Gram matrix of factor · gradients, and ‖factor · (base + Σ gradients) − total‖ / ‖total‖.
 
-    It works on a slice at a time, and makes no copy of a gradient.
+    It works on a slice at a time, and makes no copy of a gradient. Where each process holds a part of every tensor,
+    add_up adds numbers up over all parts.
 
     >>> gram, error = gram_and_error([torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])], torch.tensor([3.0, 4.0]))
     >>> gram.tolist(), error.item()
@@ -28,6 +33,9 @@ def gram_and_error(
         found = flat.sum(0) if base is None else flat.sum(0) + factor * parts[-1].to(flat.dtype)
         missing = torch.hypot(missing, _torch.norm(found - whole.to(flat.dtype)))
         size = torch.hypot(size, _torch.norm(whole))
+    if add_up is not None:
+        sums = add_up(torch.cat([gram.flatten(), torch.stack([missing, size]).to(gram.dtype).square()]))
+        gram, missing, size = sums[:-2].view_as(gram), sums[-2].sqrt(), sums[-1].sqrt()
     return gram.float(), (missing / size).float()
 
 

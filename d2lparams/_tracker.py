@@ -167,12 +167,12 @@ class Tracker:
     # ---- what torch calls before and after a step of any optimizer
 
     @torch.no_grad()
-    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         with self._noting("new parameters"):
             self._meet_new(optimizer)
         mine = self._mine(optimizer)
         if not mine:
-            return
+            return None
         step = _Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
         begun = self.begun.setdefault(optimizer, [])
         begun.append(step)
@@ -186,8 +186,12 @@ class Tracker:
                         if p not in self.first and not self.turns:  # frozen so far
                             self._keep_first(p)
                         step.before[p] = p.detach().clone()
-        if not closure:  # the optimizer may work in the gradient's own memory: look before it does
-            self._measure_gradients(optimizer, step, mine)
+        # the optimizer may work in the gradient's own memory: look before it does
+        measure = self._noting("a step")(partial(self._measure_gradients, optimizer, step, mine))
+        if closure:
+            return args[:1] + _followed(args[1:], measure), dict(zip(kwargs, _followed(kwargs.values(), measure), strict=True))
+        measure()
+        return None
 
     @torch.no_grad()
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -197,8 +201,6 @@ class Tracker:
         if not self.begun[optimizer]:
             del self.begun[optimizer]
         mine = self._mine(optimizer)
-        if _has_closure(args, kwargs):  # the gradients came during the step
-            self._measure_gradients(optimizer, step, mine)
         with self._noting("a step"):
             self._record(step)
         self._forget_splits(mine)
@@ -271,8 +273,10 @@ class Tracker:
 
     # ---- what is recorded of a step
 
+    @torch.no_grad()
     def _measure_gradients(self, optimizer: Optimizer, step: _Step, mine: list[Tensor]) -> None:
-        """Measure the gradients of a step, in the units in which the optimizer uses them."""
+        """Measure the gradients of a step, in the units in which the optimizer uses them; the last time counts."""
+        step.gradients, step.uses, step.histograms = {}, {}, {}
         if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
             with self._noting("the first NaN"):
                 self._look_for_nan(step.number, [p for p in mine if p.grad is not None])
@@ -381,6 +385,20 @@ class Tracker:
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether `optimizer.step(*args[1:], **kwargs)` runs the net itself."""
     return any(callable(value) for value in (*args[1:], *kwargs.values()))
+
+
+def _followed(values: Iterable[Any], action: Callable[[], object]) -> tuple[Any, ...]:
+    """Return `values`, the closures among them followed by an action each time they are called."""
+
+    def follow(closure: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            found = closure(*args, **kwargs)
+            action()
+            return found
+
+        return run
+
+    return tuple(follow(value) if callable(value) else value for value in values)
 
 
 def _turns(parameters: list[Tensor]) -> list[set[Tensor]]:

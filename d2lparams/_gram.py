@@ -1,7 +1,7 @@
 """The inner products of the gradients that several uses of one parameter have: all that is kept of these gradients."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,11 +10,16 @@ from . import _torch
 
 
 def gram_and_error(
-    gradients: Sequence[Tensor], total: Tensor, factor: Tensor | float = 1.0, base: Tensor | None = None
+    gradients: Sequence[Tensor],
+    total: Tensor,
+    factor: Tensor | float = 1.0,
+    base: Tensor | None = None,
+    add_up: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the Gram matrix of factor · gradients, and ‖factor · (base + Σ gradients) − total‖ / ‖total‖.
 
-    It works on a slice at a time, and makes no copy of a gradient.
+    It works on a slice at a time, and makes no copy of a gradient. Where each process holds a part of every tensor,
+    add_up adds numbers up over all parts.
 
     >>> gram, error = gram_and_error([torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])], torch.tensor([3.0, 4.0]))
     >>> gram.tolist(), error.item()
@@ -33,7 +38,11 @@ def gram_and_error(
         found = flat.sum(0) if base is None else flat.sum(0) + parts[-1]
         missing = torch.hypot(missing, _torch.norm(found.mul_(factor).sub_(whole)))
         size = torch.hypot(size, _torch.norm(whole))
-    return (gram * factor**2).float(), (missing / size).float()
+    gram = gram * factor**2
+    if add_up is not None:
+        sums = add_up(torch.cat([gram.flatten(), torch.stack([missing, size]).square()]))
+        gram, missing, size = sums[:-2].view_as(gram), sums[-2].sqrt(), sums[-1].sqrt()
+    return gram.float(), (missing / size).float()
 
 
 def columns(places: Sequence[str], gram: Tensor, error: Tensor) -> dict[tuple[str, str], Tensor]:

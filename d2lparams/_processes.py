@@ -1,6 +1,7 @@
 """What several processes that train one net mean for what is recorded."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -45,6 +46,28 @@ def same_everywhere(text: str, device: torch.device) -> bool:
     bounds = torch.stack([number, -number])
     dist.all_reduce(bounds, dist.ReduceOp.MAX)
     return bool((bounds[0] == -bounds[1]).all())
+
+
+def own_parts(tensors: Sequence[Tensor], p: Tensor) -> list[Tensor]:
+    """Return what this process holds of tensors that are spread over all processes, laid out as the parameter p is."""
+    like: Any = p
+    if like.device_mesh.size() < dist.get_world_size():
+        raise ValueError(
+            f"the parameter is spread over {like.device_mesh.size()} of {dist.get_world_size()} processes, so the "
+            "gradients of its uses cannot be averaged over all"
+        )
+    spread: list[Any] = list(tensors)
+    return [tensor.redistribute(placements=like.placements).to_local() for tensor in spread]
+
+
+def sum_over_parts(p: Tensor, numbers: Tensor) -> Tensor:
+    """Return the sum of what all processes say, each about its part of the parameter p. All have to ask together."""
+    from torch.distributed.tensor import DTensor, Partial, Replicate
+
+    like: Any = p
+    placements = [Replicate() if placement.is_replicate() else Partial() for placement in like.placements]
+    found: Tensor = DTensor.from_local(numbers, like.device_mesh, placements, run_check=False).full_tensor()
+    return found
 
 
 def averages(tensors: Sequence[Tensor]) -> list[Tensor]:

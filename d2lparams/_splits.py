@@ -80,13 +80,17 @@ class Split:
         # torch's GradScaler changes a gradient without counting its version up, so the norms have to tell
         ratio = _torch.norm(_torch.dense(gradient)) / self.size
         factor = torch.where(self.size > 0, ratio, 1.0)
-        parts, base = list(found.values()), self.base
-        if together:
-            if not _processes.same_everywhere("".join(found), gradient.device):
-                return None
+        if together and not _processes.same_everywhere("".join(found), gradient.device):
+            return None
+        parts = [*found.values(), *([] if self.base is None else [self.base])]
+        total, add_up = _torch.dense(gradient), None
+        if _torch.is_sharded(self.p):  # the gradients of its uses are those of the whole net already
+            *parts, total = _processes.own_parts([*parts, total], self.p)
+            add_up = partial(_processes.sum_over_parts, self.p)
+        elif together:
             parts = _processes.averages(parts)
-            base = base if base is None else _processes.averages([base])[0]
-        gram, error = gram_and_error(parts, _torch.dense(gradient), factor, base)
+        base = parts.pop() if self.base is not None else None
+        gram, error = gram_and_error(parts, total, factor, base, add_up)
         if self.own and self.error is not None:
             error = self.error
         return tuple(found), gram * unscale**2, error
@@ -105,13 +109,22 @@ class Split:
         number, grad = _torch.backward_pass(), self.p.grad
         if number not in self.passes:
             if not self.passes and (grad is None or grad is not self.grad or _torch.version(grad) != self.version):
-                # zeroed or changed: what arrived before is no part of it any more, and if it is, the check tells
-                self.gradients = dict.fromkeys(self.gradients)
-                self.base = None if grad is None or self.size is not None else _torch.dense(grad).clone()
+                self._start_anew(grad)
             self._begin(number)
         arrived = self.passes[number]
         # no copy is needed: autograd changes no tensor that somebody else holds
         arrived[place] = _sum(arrived.get(place), _torch.dense(gradient))
+
+    def _start_anew(self, grad: Tensor | None) -> None:
+        """Forget what arrived before .grad was zeroed or changed; if that is a part of it yet, the check tells."""
+        if grad is None or self.size is None or _torch.is_sharded(grad):
+            self.gradients = dict.fromkeys(self.gradients)
+            self.base = None if grad is None or self.size is not None else _torch.dense(grad).clone()
+        else:  # DistributedDataParallel moves a .grad that is a view of its bucket; a GPU does not wait for the answer
+            moved = (_torch.norm(_torch.dense(grad)) - self.size).abs() <= 1e-5 * self.size
+            kept = {place: None if g is None else torch.where(moved, g, 0) for place, g in self.gradients.items()}
+            self.gradients = kept
+            self.base = None if self.base is None else torch.where(moved, self.base, 0)
 
     def _sum_arrived(self, p: Tensor) -> None:
         """Take over what arrived in this pass. One that reached no .grad, by autograd.grad, is never taken over."""

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 from torch.utils.hooks import RemovableHandle
 
-from . import _processes, _torch
+from . import _closures, _processes, _torch
 from ._histograms import Histogram, histogram
 from ._splits import Split
 from ._turns import turns
@@ -170,15 +170,17 @@ class Tracker:
     # ---- what torch calls before and after a step of any optimizer
 
     @torch.no_grad()
-    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _before_step(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         mine = self._mine(optimizer)
         if not mine:
-            return
+            return None
         step = _Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
         begun = self.begun.setdefault(optimizer, [])
         begun.append(step)
         del begun[:-4]  # a step that raises an error never ends
-        closure = _has_closure(args, kwargs)
+        closure = _closures.given(args, kwargs)
         if self.record.is_due(step.number):
             self._look_for_old(mine)
             for p in self._whose_turn(step.number, mine):
@@ -187,8 +189,12 @@ class Tracker:
                         if p not in self.first and not self.turns:  # frozen so far
                             self._keep_first(p)
                         step.before[p] = self._copy(p)
-        if not closure:  # the optimizer may work in the gradient's own memory: look before it does
-            self._measure_gradients(optimizer, step, mine)
+        # the optimizer may work in the gradient's own memory: look before it does
+        measure = self._noting("a step")(partial(self._measure_gradients, optimizer, step, mine))
+        if closure:
+            return _closures.followed(args, kwargs, measure)
+        measure()
+        return None
 
     @torch.no_grad()
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -198,8 +204,6 @@ class Tracker:
         if not self.begun[optimizer]:
             del self.begun[optimizer]
         mine = self._mine(optimizer)
-        if _has_closure(args, kwargs):  # the gradients came during the step
-            self._measure_gradients(optimizer, step, mine)
         with self._noting("a step"):
             self._record(step)
         self._forget_splits(mine)
@@ -281,8 +285,10 @@ class Tracker:
 
     # ---- what is recorded of a step
 
+    @torch.no_grad()
     def _measure_gradients(self, optimizer: Optimizer, step: _Step, mine: list[Tensor]) -> None:
-        """Measure the gradients of a step, in the units in which the optimizer uses them."""
+        """Measure the gradients of a step, in the units in which the optimizer uses them; the last time counts."""
+        step.gradients, step.uses, step.histograms = {}, {}, {}
         if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
             with self._noting("the first NaN"):
                 self._look_for_nan(step.number, [p for p in mine if p.grad is not None])
@@ -390,8 +396,3 @@ class Tracker:
                 split = self.splits.pop(p)
                 with self._noting(f"the gradient of {self.names[p]!r} by use"):
                     split.close()
-
-
-def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether `optimizer.step(*args[1:], **kwargs)` runs the net itself."""
-    return any(callable(value) for value in (*args[1:], *kwargs.values()))

@@ -72,13 +72,13 @@ class Row:
         trains: whether it has `requires_grad`.
         tie: the same letter on rows that share memory; "" where nothing is shared.
         layer: the class of the module that holds it, "Linear".
-        bytes: how much memory its numbers take; None while the layer is lazy. On the meta device, what they would take.
+        nbytes: how much memory its numbers take; None while the layer is lazy. On the meta device, what they would take.
         values: mean, std, min, max and zeros, if they were asked for and there are numbers; else None.
 
     Example:
         >>> from d2lparams import parameter_table
         >>> row = parameter_table(torch.nn.Linear(4, 8)).rows[0]
-        >>> row.name, row.shape, row.count, row.bytes, row.layer
+        >>> row.name, row.shape, row.count, row.nbytes, row.layer
         ('weight', (8, 4), 32, 128, 'Linear')
     """
 
@@ -91,7 +91,7 @@ class Row:
     trains: bool
     tie: str = ""
     layer: str = ""
-    bytes: int | None = None
+    nbytes: int | None = None
     values: Values | None = None
 
     @property
@@ -139,7 +139,7 @@ class ParameterTable(Rows[Row]):
         return _numbers(self.rows)
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """How much memory all rows take, each tensor counted once."""
         return _bytes(self.rows)
 
@@ -172,7 +172,7 @@ class ParameterTable(Rows[Row]):
 
         Returns:
             A DataFrame with a row per tensor and the columns "name", "names", "layer", "kind", "shape", "dtype",
-            "device", "trains", "count", "bytes", "uses", "tie"; "mean", "std", "min", "max", "zeros" and
+            "device", "trains", "count", "nbytes", "uses", "tie"; "mean", "std", "min", "max", "zeros" and
             "nonfinite" if they were asked for.
 
         Example:
@@ -193,7 +193,7 @@ class ParameterTable(Rows[Row]):
             "device",
             "trains",
             "count",
-            "bytes",
+            "nbytes",
             "uses",
             "tie",
         ]
@@ -253,7 +253,7 @@ class ParameterTable(Rows[Row]):
                     tensors=len(rows),
                     count=_numbers(rows),
                     trainable=_numbers(row for row in rows if row.trains),
-                    bytes=_bytes(rows),
+                    nbytes=_bytes(rows),
                     tied=tied.get(path, 0),
                 )
                 for path, rows in held.items()
@@ -336,7 +336,7 @@ def _numbers(rows: Iterable[Row]) -> int:
 
 
 def _bytes(rows: Iterable[Row]) -> int:
-    return sum(row.bytes or 0 for row in rows)
+    return sum(row.nbytes or 0 for row in rows)
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -29,7 +29,7 @@ class Subtotal:
         tensors: how many rows of the table stand here by their first name.
         count: how many numbers they hold.
         trainable: how many of them belong to Parameters with `requires_grad`.
-        bytes: how much memory they take.
+        nbytes: how much memory they take.
         tied: how many numbers it also holds by a tie; they count in a line above.
 
     Example:
@@ -44,7 +44,7 @@ class Subtotal:
     tensors: int
     count: int
     trainable: int
-    bytes: int
+    nbytes: int
     tied: int
 
     @property
@@ -128,8 +128,8 @@ class Subtotals(Rows[Subtotal]):
 
         def cells(row: Subtotal) -> tuple[str, ...]:
             share = f"{row.count / total:.1%}" if total else "–"
-            numbers = [f"{n:,}" for n in (row.tensors, row.count, row.trainable, row.bytes, row.tied)]
+            numbers = [f"{n:,}" for n in (row.tensors, row.count, row.trainable, row.nbytes, row.tied)]
             return (row.path or "(the net)", row.type, *numbers[:2], share, *numbers[2:])[: len(shown)]
 
-        end = f"{plural(len(self.rows), 'line')}, {plural(total, 'number')}, {memory(sum(r.bytes for r in self.rows))}"
+        end = f"{plural(len(self.rows), 'line')}, {plural(total, 'number')}, {memory(sum(r.nbytes for r in self.rows))}"
         return Table(shown, shortened(self.rows, cells, self.max_rows), below=[end])

@@ -204,7 +204,7 @@ def parameter_table(
             letter[first] = next(letters)
         layer = types.get(known[0].rpartition(".")[0], "")
         rows.append(_row(tensor, kind, known, letter.get(first, ""), layer, values))
-    sizes = {tensor: (row.uses, row.bytes or 0) for tensor, row in zip(names, rows, strict=True)}
+    sizes = {tensor: (row.uses, row.nbytes or 0) for tensor, row in zip(names, rows, strict=True)}
     return ParameterTable(rows, max_rows, saved(sizes, spans, groups), types)
 
 
@@ -229,7 +229,7 @@ def _row(tensor: Tensor, kind: str, names: Iterable[str], tie: str, layer: str, 
         trains=tensor.requires_grad,
         tie=tie,
         layer=layer,
-        bytes=size_in_bytes(tensor),
+        nbytes=size_in_bytes(tensor),
         values=_values(tensor) if values else None,
     )
 

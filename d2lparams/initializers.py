@@ -106,10 +106,10 @@ def initialize(
     that were matched. With a `generator` the copy lies on the generator's device, so a CPU generator gives a CPU net
     and a GPU net the same numbers. Buffers are not touched.
 
-    **Which rule wins.** The first that matches, as in if/elif: write "*.bias" before "*". There is one exception: a
+    **Which rule wins.** The first that matches, as in if/elif: write `"*.bias"` before `"*"`. There is one exception: a
     layer type alone gets biases only when all other rules have left them, so that in
-    `{nn.Linear: nn.init.xavier_uniform_, "*.bias": nn.init.zeros_}` the second rule counts, too.
-    (With None in place of a scheme a type takes the biases at once.)
+    `{nn.Linear: nn.init.xavier_uniform_, "*.bias": nn.init.zeros_}` the second rule counts, too. (With None in place of
+    a scheme a type takes the biases at once.)
 
     Where the layer knows better than the scheme: the row of an embedding that stands for padding is 0, whatever the
     scheme. In a layer with `parametrize` or weight normalization a rule by type draws the weight that the layer uses,
@@ -118,7 +118,7 @@ def initialize(
 
     Args:
         net: any module; it is changed.
-        schemes: {rule: scheme}. A rule is a pattern of names as `select` takes it, such as "*.weight", or a compiled
+        schemes: {rule: scheme}. A rule is a pattern of names as `select` takes it, such as `"*.weight"`, or a compiled
             regular expression; or a type of layers, such as `nn.Linear`, for all that stands in such layers; or a
             tuple of types, as for `isinstance`. A pattern at the tuple's end picks among the names within such a layer:
             `(nn.Linear, nn.Conv2d, "weight")`. A tied Parameter answers to each of its names and layers and is drawn

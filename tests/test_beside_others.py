@@ -32,7 +32,7 @@ def test_torchinfo():
     trained = sum(row.count for row in table if row.trains)
     assert table.count == summary.total_params - twice.numel()
     assert trained == summary.trainable_params - twice.numel()
-    assert table.bytes == summary.total_param_bytes - twice.nbytes
+    assert table.nbytes == summary.total_param_bytes - twice.nbytes
     lines = [info for info in summary.summary_list if info.depth == 1]
     first = lines
     for line, info in zip(table.subtotals(), first, strict=True):

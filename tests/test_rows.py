@@ -34,7 +34,7 @@ def test_rows_are_counted_walked_through_and_found_by_any_name():
 )
 def test_bytes_are_what_torch_says(tensor):
     table = parameter_table(nn.ParameterList([nn.Parameter(tensor)]))
-    assert table[0].bytes == table.bytes == tensor.nbytes
+    assert table[0].nbytes == table.nbytes == tensor.nbytes
 
 
 @pytest.mark.filterwarnings("ignore:Sparse")
@@ -44,9 +44,9 @@ def test_bytes_of_sparse_and_nested_and_lazy_tensors():
     net.coo, net.csr = nn.Parameter(matrix.to_sparse()), nn.Parameter(matrix.to_sparse_csr())
     net.lazy = nn.UninitializedParameter()
     table = parameter_table(net)
-    assert table["coo"].bytes == 4 * 4 + 2 * 4 * 8  # values, and two indices for each
-    assert table["csr"].bytes == 4 * 4 + 4 * 8 + 5 * 8  # values, columns, rows' starts
-    assert table["lazy"].bytes is None
+    assert table["coo"].nbytes == 4 * 4 + 2 * 4 * 8  # values, and two indices for each
+    assert table["csr"].nbytes == 4 * 4 + 4 * 8 + 5 * 8  # values, columns, rows' starts
+    assert table["lazy"].nbytes is None
 
 
 def test_what_ties_save():
@@ -95,7 +95,7 @@ def test_subtotals_add_up_at_every_depth():
     for depth in (1, 2, 3, None):
         lines = table.subtotals(depth)
         assert sum(line.count for line in lines) == table.count
-        assert sum(line.bytes for line in lines) == table.bytes
+        assert sum(line.nbytes for line in lines) == table.nbytes
         assert sum(line.tensors for line in lines) == len(table)
     lines = table.subtotals()
     assert [line.path for line in lines] == ["", "a", "b"]

@@ -72,7 +72,7 @@ class Row:
         trains: whether it has `requires_grad`.
         tie: the same letter on rows that share memory; "" where nothing is shared.
         layer: the class of the module that holds it, "Linear".
-        nbytes: how much memory its numbers take; None while the layer is lazy. On the meta device, what they would take.
+        nbytes: how much memory its numbers take; None while the layer is lazy. On meta, what they would take.
         values: mean, std, min, max and zeros, if they were asked for and there are numbers; else None.
 
     Example:

@@ -256,7 +256,7 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether the module itself was compiled, by `torch.compile` or in place."""
     if not hasattr(nn.Module, "_compiled_call_impl"):
         _missing("nn.Module._compiled_call_impl", "whether a net was compiled in place cannot be told")
-    wrapped = hasattr(module, "_orig_mod") or type(module).__name__ == "OptimizedModule"
+    wrapped = "_orig_mod" in module._modules or type(module).__name__ == "OptimizedModule"
     return wrapped or getattr(module, "_compiled_call_impl", None) is not None
 
 

@@ -23,6 +23,8 @@ from .uses import Uses, lacking
 
 MOST_PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
 
+_COMPILED = "a part of the net is compiled or scripted"
+
 _Uses = tuple[tuple[str, ...], Tensor, Tensor]
 
 
@@ -110,7 +112,7 @@ class Tracker:
 
     def _start_uses(self) -> None:
         if any(isinstance(m, torch.jit.ScriptModule) or _torch.is_compiled(m) for m in self.net.modules()):
-            self._not_split("a part of the net is compiled or scripted")
+            self._not_split(_COMPILED)
         elif name := lacking(self.net) or _torch.lacking_for_backward():
             self._not_split(f"torch {torch.__version__} has no {name}")
             self._warn(self.record.note)
@@ -310,7 +312,9 @@ class Tracker:
                     step.histograms[name, "gradient"] = counts, reach * unscale
         if self.uses and self.uses.hidden:
             hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
-            self.record.hidden = list(dict.fromkeys([*self.record.hidden, *hidden]))
+            self.record.hidden, self.record.note = list(dict.fromkeys([*self.record.hidden, *hidden])), ""
+        if self.uses and self.uses.is_compiled():
+            self._not_split(_COMPILED)
 
     def _look_for_nan(self, number: int, with_gradient: list[Tensor]) -> None:
         """Look at the gradients of a step that begins, and at what the step before has made of the weights."""

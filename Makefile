@@ -3,10 +3,11 @@ PYTHON ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 BIN := .venv/bin
 READY := .venv/ready-$(VERSION)
+ELSEWHERE := .venv/elsewhere-$(VERSION)
 unexport MPLBACKEND # a kernel that inherits one like `agg` shows no figure, and says nothing
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 22
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 24
 
 setup: $(READY) ## install everything into .venv (about 1.5 GB)
 
@@ -16,6 +17,12 @@ $(READY): requirements.txt pyproject.toml
 	@[ -f $@ ] || $(PYTHON) -m venv --clear .venv || \
 	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+setup-elsewhere: $(ELSEWHERE) ## add trainers, loggers and optimizers by others, which some tests take (about 0.3 GB)
+
+$(ELSEWHERE): $(READY) requirements-elsewhere.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -r requirements-elsewhere.txt
 	@touch $@
 
 run: setup ## execute every notebook in a fresh kernel; copies and HTML go to build/
@@ -41,14 +48,17 @@ html: setup ## build the HTML edition of the notebooks as they are stored: build
 	$(BIN)/python -m sphinx -q -W --keep-going -c notebooks/site -d build/doctrees notebooks build/html
 	@echo "look at build/html/index.html"
 
-release: setup ## write the course: build/course holds the learners' notebook and the staff's
-	$(BIN)/python -m d2lparams.course release
+# KEY="a secret" draws other variants of the exercises than the book's; EACH=names.txt gives each learner their own
+DRAW = $(if $(KEY),--key "$(KEY)")
+release: setup ## write the course, with KEY=... with exercises that the book doesn't solve: build/course
+	$(BIN)/python -m d2lparams.course release $(DRAW) $(if $(EACH),--each "$(EACH)")
 
-class: setup ## make 100 submissions to try the grading with: build/class
-	$(BIN)/python tools/make_class.py 100 build/class
+class: setup ## make 100 submissions to try the grading with, plain or as a platform exports them: make class FORM=moodle
+	$(BIN)/python tools/make_class.py 100 build/class$(if $(FORM),-$(FORM) --form $(FORM))
 
-grade: told setup ## grade a class: make grade SUBMISSIONS=build/class OUT=build/graded
-	$(BIN)/python -m d2lparams.course grade "$(SUBMISSIONS)" "$(OUT)"
+grade: told setup ## grade a class, a folder or a zip: make grade SUBMISSIONS=build/class OUT=build/graded [GRADES=... COLUMN=...]
+	$(BIN)/python -m d2lparams.course grade $(DRAW) $(if $(EACH),--each) "$(SUBMISSIONS)" "$(OUT)" \
+	  $(if $(GRADES),--grades "$(GRADES)") $(if $(COLUMN),--column "$(COLUMN)")
 
 told:
 	@[ -n "$(SUBMISSIONS)" ] && [ -n "$(OUT)" ] || \
@@ -65,8 +75,9 @@ check: setup ## form, docstrings, who imports whom, and types
 	$(BIN)/mypy
 
 # tests that need more than the core: a new file of tests is the core's, until it is named here
-WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises grading guesses hostile house html \
-  language_model notebooks pages plots processes quiz run_notebooks sandbox small_nets submissions survival two_processes widgets
+WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises grading guesses honest hostile house \
+  html language_model loggers notebooks pages platforms plots processes quiz round_trip run_notebooks sandbox small_nets \
+  submissions survival trainers two_processes variants widgets
 CORE := $(wildcard d2lparams/*.py) $(filter-out $(WINGS:%=tests/test_%.py),$(wildcard tests/test_*.py))
 TORCH ?= $(shell sed -nE 's/.*"torch>=([0-9.]+)".*/\1/p' pyproject.toml)
 OTHER := build/torch-$(TORCH)
@@ -81,4 +92,4 @@ clean: ## remove what was built, but no data
 	find d2lparams tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run lab test test-quick bench html release class grade told notebooks check check-torch clean
+.PHONY: help setup setup-elsewhere run lab test test-quick bench html release class grade told notebooks check check-torch clean

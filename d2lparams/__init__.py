@@ -3,7 +3,8 @@
 The core needs torch alone, and works on any `nn.Module`:
 
     access         tables, selection and counts of parameters
-    initializers   schemes by pattern
+    initializers   schemes by name and by type of layer
+    schemes        schemes that know their layer, and its fans
     health         how a net begins: signal, gradient, first loss
     sharing        find, prove, make and undo ties
     uses           a shared parameter's gradient, split by place of use
@@ -25,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 from . import compat as compat  # before anybody imports torchvision
 from .access import count_parameters, parameter_table, select
 from .health import health
-from .initializers import Initializer, fan_in_out, half_zero_uniform_, initialize
+from .initializers import initialize
 from .record import Record
+from .schemes import Initializer, fan_in_out, half_zero_uniform_, with_true_fans
 from .sharing import tie, ties, untie
 from .tracking import track
 from .uses import gradient_by_use
@@ -54,6 +56,7 @@ __all__ = [
     "ties",
     "track",
     "untie",
+    "with_true_fans",
 ]
 
 # name -> (the module that is loaded for it, the extra that brings what the module needs)

@@ -1,5 +1,6 @@
 """The inner products of the gradients that several uses of one parameter have: all that is kept of these gradients."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -24,21 +25,24 @@ def gram_and_error(
     >>> gram.tolist(), error.item()
     ([[9.0, 0.0], [0.0, 16.0]], 0.0)
     """
-    grams, missing, sizes = [], [], []
-    others = [total] if base is None else [total, base]
-    for parts in _torch.slices([*gradients, *others]):
-        flat, whole = torch.stack(parts[: len(gradients)]), parts[len(gradients)]
-        flat = flat if flat.dtype == torch.float64 else flat.float()
-        grams.append(flat @ flat.T)
-        found = flat.sum(0) if base is None else flat.sum(0) + parts[-1].to(flat.dtype)
-        missing.append(_torch.norm(found.mul_(factor).sub_(whole)))
-        sizes.append(_torch.norm(whole))
-    gram = torch.stack(grams).sum(0) * factor**2
-    error, size = _torch.norm(torch.stack(missing)), _torch.norm(torch.stack(sizes))
+    slices = _torch.slices([*gradients, *([total] if base is None else [total, base])])
+    first = next(slices)  # the longest
+    exact = torch.float64 if first[0].dtype == torch.float64 else torch.float32
+    work = first[0].new_empty((len(gradients), len(first[0])), dtype=exact)  # asked for once, so it leaves no holes
+    gram, missing, size = work.new_zeros(()), work.new_zeros(()), work.new_zeros(())
+    for parts in itertools.chain([first], slices):
+        flat, whole = work[:, : len(parts[0])], parts[len(gradients)]
+        for row, part in zip(flat, parts, strict=False):
+            row.copy_(part)
+        gram = gram + flat @ flat.T
+        found = flat.sum(0) if base is None else flat.sum(0) + parts[-1]
+        missing = torch.hypot(missing, _torch.norm(found.mul_(factor).sub_(whole)))
+        size = torch.hypot(size, _torch.norm(whole))
+    gram = gram * factor**2
     if add_up is not None:
-        sums = add_up(torch.cat([gram.flatten(), torch.stack([error, size]).to(gram.dtype).square()]))
-        gram, error, size = sums[:-2].view_as(gram), sums[-2].sqrt(), sums[-1].sqrt()
-    return gram.float(), (error / size).float()
+        sums = add_up(torch.cat([gram.flatten(), torch.stack([missing, size]).square()]))
+        gram, missing, size = sums[:-2].view_as(gram), sums[-2].sqrt(), sums[-1].sqrt()
+    return gram.float(), (missing / size).float()
 
 
 def columns(places: Sequence[str], gram: Tensor, error: Tensor) -> dict[tuple[str, str], Tensor]:

@@ -1,6 +1,5 @@
 """Which tensors share bytes of memory, and which merely hold equal values."""
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from ._footprints import Footprint, bytes_of, hanging_together, merged
 from ._torch import storage_number
 
 T = TypeVar("T")
@@ -41,7 +41,8 @@ def _span(tensor: Tensor) -> Span | None:
                 return None
     except (RuntimeError, NotImplementedError):  # a subclass that keeps its data elsewhere
         return None
-    last = sum((size - 1) * stride for size, stride in strides(tensor))
+    contiguous = tensor.is_contiguous()
+    last = tensor.numel() - 1 if contiguous else sum((size - 1) * stride for size, stride in strides(tensor))
     return Span(space, start, start + (last + 1) * tensor.itemsize)
 
 
@@ -52,42 +53,72 @@ def strides(tensor: Tensor) -> tuple[tuple[int, int], ...]:
 
 def overlapping(spans: Mapping[Tensor, Span]) -> list[list[Tensor]]:
     """Return the tensors in groups whose memory hangs together, byte by byte; one that shares nothing is alone."""
-    group_of = {tensor: [tensor] for tensor in spans}
+    groups = []
     for neighbors in grouped(spans, lambda tensor: spans[tensor].space):
-        near: list[Tensor] = []  # those that start no later and do not end before the next one starts
+        cluster: list[Tensor] = []  # whose spans hang together
+        end = 0
         for tensor in sorted(neighbors, key=lambda tensor: spans[tensor][1:]):
-            near = [other for other in near if spans[other].end > spans[tensor].start]
-            for other in near:
-                group, joining = group_of[other], group_of[tensor]
-                if group is not joining and _share_a_byte(other, tensor, spans):
-                    group += joining
-                    group_of.update(dict.fromkeys(joining, group))
-            near.append(tensor)
-    return list({id(group): group for group in group_of.values()}.values())
+            if cluster and spans[tensor].start >= end:
+                groups += _joined(cluster, spans)
+                cluster, end = [], 0
+            cluster.append(tensor)
+            end = max(end, spans[tensor].end)
+        groups += _joined(cluster, spans)
+    order = {tensor: i for i, tensor in enumerate(spans)}
+    return sorted((sorted(group, key=order.__getitem__) for group in groups), key=lambda group: order[group[0]])
 
 
-def _share_a_byte(a: Tensor, b: Tensor, spans: Mapping[Tensor, Span]) -> bool:
-    """Whether two tensors with overlapping spans have a byte in common: columns 0 and 1 of a matrix have none."""
-    if spans[a].start == spans[b].start or all(_fills(tensor, spans[tensor]) for tensor in (a, b)):
-        return True
-    unit = math.gcd(a.itemsize, b.itemsize, spans[a].start - spans[b].start)
-    low, high = min(spans[a].start, spans[b].start), max(spans[a].end, spans[b].end)
-    places = torch.arange((high - low) // unit)
-
-    def occupied(tensor: Tensor) -> Tensor:
-        units = tensor.itemsize // unit  # of one entry
-        sizes = [size for size, _ in strides(tensor)]
-        steps = [step * units for _, step in strides(tensor)]
-        return places.as_strided([*sizes, units], [*steps, 1], (spans[tensor].start - low) // unit).flatten()
-
-    taken = torch.zeros(len(places), dtype=torch.bool)
-    taken[occupied(a)] = True
-    return bool(taken[occupied(b)].any())
+def _joined(cluster: list[Tensor], spans: Mapping[Tensor, Span]) -> list[list[Tensor]]:
+    if len(cluster) == 1:
+        return [cluster]
+    readers: dict[Footprint, list[Tensor]] = {}
+    for tensor in cluster:
+        readers.setdefault(footprint(tensor, spans[tensor]), []).append(tensor)
+    return [[tensor for place in group for tensor in readers[place]] for group in hanging_together(readers)]
 
 
-def _fills(tensor: Tensor, span: Span) -> bool:
-    """Whether a tensor reads every byte of its span."""
-    return tensor.numel() * tensor.itemsize == span.end - span.start
+def footprint(tensor: Tensor, span: Span) -> Footprint:
+    """Return which bytes a tensor reads."""
+    steps = [(size, stride * tensor.itemsize) for size, stride in strides(tensor)]
+    return Footprint(span.start, span.end, merged([(tensor.itemsize, 1), *steps]))
+
+
+def size_in_bytes(tensor: Tensor) -> int | None:
+    """Return how much memory a tensor's numbers take, or would take on the meta device; None while it is lazy."""
+    if is_lazy(tensor):
+        return None
+    inner = getattr(tensor, "__tensor_flatten__", None)
+    if inner is not None:  # a subclass made of others: a DTensor's part here, a quantized weight with its scales
+        return sum(size_in_bytes(getattr(tensor, name)) or 0 for name in inner()[0])
+    if tensor.layout == torch.sparse_coo:
+        places = tensor.detach().coalesce()
+        return sum(part.numel() * part.itemsize for part in (places.indices(), places.values()))
+    if tensor.layout != torch.strided:
+        rows = tensor.layout in (torch.sparse_csr, torch.sparse_bsr)
+        index = (tensor.crow_indices(), tensor.col_indices()) if rows else (tensor.ccol_indices(), tensor.row_indices())
+        return sum(part.numel() * part.itemsize for part in (*index, tensor.values()))
+    return tensor.numel() * tensor.itemsize
+
+
+def saved(sizes: Mapping[Tensor, tuple[int, int]], spans: Mapping[Tensor, Span], groups: list[list[Tensor]]) -> int:
+    """Return how many bytes less there are than if each place had memory of its own.
+
+    Where tensors share a part of their memory only, and with gaps, it can be more than that.
+
+    Args:
+        sizes: {tensor: (places, bytes)}.
+        spans: as `memory_spans` gives them.
+        groups: as `overlapping` gives them.
+    """
+    total = sum(places * size for places, size in sizes.values())
+    for group in groups:
+        if len(group) == 1:
+            total -= sizes[group[0]][1]
+            continue
+        places = {footprint(tensor, spans[tensor]) for tensor in group}
+        largest = max(sizes[tensor][1] for tensor in group)
+        total -= largest if len(places) == 1 else max(largest, bytes_of(places))
+    return total - sum(size for tensor, (_, size) in sizes.items() if tensor not in spans)
 
 
 def equal_values(tensors: Iterable[Tensor]) -> list[list[Tensor]]:

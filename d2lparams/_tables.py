@@ -93,6 +93,16 @@ def plural(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
+def memory(number: int) -> str:
+    """Write an amount of memory, 480 bytes or 44.6 MiB."""
+    size, units = float(number), ["KiB", "MiB", "GiB", "TiB", "PiB"]
+    if number < 10_000:
+        return plural(number, "byte")
+    while size >= 1000 and units:
+        size, unit, *units = size / 1024, *units
+    return f"{size:#.3g} {unit}".replace(". ", " ")
+
+
 def three_digits(number: float | None) -> str:
     """Write a number to three digits, 0.0123 or 1.23e+07."""
     if number is None:

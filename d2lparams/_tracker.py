@@ -379,6 +379,8 @@ class Tracker:
 
     def _used(self, p: Tensor, place: str, view: Tensor) -> None:
         self.record.note = ""
+        if not self._whose_turn(self.steps[p], [p]):
+            return
         if p not in self.splits:
             failed = partial(self._note, f"the gradient of {self.names[p]!r} by use")
             self.splits[p] = Split(p, failed, own=self.own)

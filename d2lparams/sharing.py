@@ -1,18 +1,20 @@
 """Find, prove, make and undo ties between the parameters of any `nn.Module`."""
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from ._computed import computed_weight, is_computed
 from ._memory import Span, equal_values, grouped, memory_spans, overlapping, strides
 from ._tables import Column, Table, plural, shortened
 from ._torch import check_not_lazy, children, names_by_tensor, own_parameters
+from ._untying import copied, separate, tensors_of, tied_tensors
 
 KINDS = {  # from the tie that nothing but rebinding undoes to no tie at all
     "same module": "one module object at several paths, and all its parameters with it",
@@ -24,6 +26,7 @@ KINDS = {  # from the tie that nothing but rebinding undoes to no tie at all
 }
 """What can be shared, and in which way, from the strictest tie to none at all."""
 
+M = TypeVar("M", bound=nn.Module)
 _PLACES = 8  # of one tie that a printed line has room for
 
 
@@ -157,7 +160,7 @@ def ties(net: nn.Module) -> Ties:
 
     def add(kind: str, tensors: Iterable[Tensor]) -> None:
         group = sorted(tensors, key=order.__getitem__)
-        found.append(_describe(kind, group, [name for tensor in group for name in names[tensor]]))
+        found.append(_describe(net, kind, group, [name for tensor in group for name in names[tensor]]))
 
     found.extend(_same_modules(net))
     several = [tensor for tensor, known in names.items() if len(known) > 1]
@@ -187,14 +190,14 @@ def ties(net: nn.Module) -> Ties:
     return found
 
 
-def _describe(kind: str, tensors: list[Tensor], names: list[str]) -> Tie:
+def _describe(net: nn.Module, kind: str, tensors: list[Tensor], names: list[str]) -> Tie:
     return Tie(
         kind,
         names=tuple(names),
         modules=tuple(dict.fromkeys(name.rpartition(".")[0] for name in names)),
         shapes=tuple(dict.fromkeys(tuple(tensor.shape) for tensor in tensors if not is_lazy(tensor))),
         dtypes=tuple(dict.fromkeys(tensor.dtype for tensor in tensors)),
-        note="" if kind == "equal values" else _parametrization_note(names),
+        note="" if kind == "equal values" else _parametrization_note(net, names),
     )
 
 
@@ -214,17 +217,17 @@ def _same_modules(net: nn.Module) -> Iterator[Tie]:
                 yield Tie("same module", tuple(f"{path}.{name}" for path in where for name in inside), tuple(where))
 
 
-def _parametrization_note(names: Sequence[str]) -> str:
-    """Return a note if only some of `names` are the originals of a parametrization."""
-    computed = [".".join(name.split(".")[:-3] + name.split(".")[-2:-1]) for name in names if _is_original(name)]
-    if not 0 < len(computed) < len(names):
+def _parametrization_note(net: nn.Module, names: Sequence[str]) -> str:
+    """Return a note if weights that can differ are computed from what has these names."""
+    places = {net.get_submodule(name.rpartition(".")[0]): name for name in reversed(names)}  # each module once
+    if len(places) < 2:
         return ""
-    return f"{', '.join(computed)} is computed from it by a parametrization, so it can differ from the others"
-
-
-def _is_original(name: str) -> bool:
-    """Whether a parametrization computes the weight from what has this name."""
-    return "parametrizations" in name.split(".")[-3:-2]
+    computed = [weight for name in names if name in places.values() and (weight := computed_weight(net, name))]
+    if not computed:
+        return ""
+    if len(computed) == 1:
+        return f"{computed[0]} is computed from it by a parametrization, so it can differ from the others"
+    return f"{', '.join(computed)} are computed from it by parametrizations, so they can differ"
 
 
 def _notes(tensors: Iterable[Tensor], spans: dict[Tensor, Span]) -> list[str]:
@@ -291,12 +294,11 @@ def tie(net: nn.Module, name: str, *others: str) -> nn.Parameter:
 
 
 def _check_name(net: nn.Module, name: str, known: dict[str, nn.Parameter]) -> None:
-    path, _, key = name.rpartition(".")
-    original = f"{path}.parametrizations.{key}.original".removeprefix(".")
-    if _is_original(name) or original in known or f"{original}0" in known:
+    if computed_weight(net, name) or is_computed(net, name, known):
         raise ValueError(
             f"cannot tie {name!r}: a parametrization computes this weight, so equal originals would not make equal "
-            "weights; remove it first, torch.nn.utils.parametrize.remove_parametrizations, or use one module twice"
+            "weights; remove it first (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm, "
+            "remove_spectral_norm or prune.remove), or use one module twice"
         )
     if name not in known:
         if name in dict(net.named_buffers(remove_duplicate=False)):
@@ -320,20 +322,29 @@ def _check_pair(name: str, p: nn.Parameter, other: str, q: nn.Parameter) -> None
             raise ValueError(f"cannot tie {name!r} {one} to {other!r} {two}: {what} differ; {do}")
 
 
-def untie(net: nn.Module) -> nn.Module:
-    """Return a twin of `net` with equal values in which no two places share a Parameter or a module.
+def untie(net: M, *names: str, inplace: bool = False) -> M:
+    """Return a twin of `net` with equal values in which no two places share a Parameter, a buffer, memory or a module.
 
-    The first place keeps the name that `net.named_parameters()` gives it; each further place gets a copy of its own.
-    A module that `forward` itself calls twice has one place only: write it as two entries to untie it.
+    The first place keeps the name that `net.named_parameters()` gives it; each further place gets a copy of its own. A
+    module that holds neither parameters nor buffers, such as one nn.ReLU in two places, stays one.
+
+    A module that `forward` itself calls twice has one place only: write it as two entries to untie it. A list of the
+    net's own that holds what was shared, such as `self.order = [self.a, self.b]`, gets the copies in turn if it has as
+    many entries as there are places; else a warning says that it still holds the first.
 
     Args:
-        net: any module with a tie; it is left as it is.
+        net: any module with a tie; it is left as it is, unless `inplace`.
+        *names: what to untie: parameters or buffers, by any of their names, or modules by their path. All that is tied
+            to these gets its own; other ties stay. By default everything.
+        inplace: untie `net` itself and return it. The first places keep their Parameters and gradients, so an optimizer
+            goes on with them; add the copies to it. Parameters that shared memory stay too, and get their own.
 
     Returns:
-        The twin. Its `.grad` are empty.
+        The twin, whose `.grad` are empty; or `net`.
 
     Raises:
-        ValueError: If no place shares anything.
+        ValueError: If no place shares anything, if a name is unknown or not tied, or if the net is scripted or traced.
+            Nothing is changed then.
 
     Source: `copy.deepcopy`, which keeps ties, once for each place. Met in notebooks 4 and 5.
 
@@ -344,27 +355,38 @@ def untie(net: nn.Module) -> nn.Module:
         >>> twin[0].weight is twin[2].weight, torch.equal(twin[0].weight, twin[2].weight)
         (False, True)
     """
-    twin = copy.deepcopy(net)
-    for p in twin.parameters():
-        p.grad = None
-    if not _separate(twin, {twin}):
-        raise ValueError("nothing to untie: no two places of this net share a Parameter or a module")
-    return twin
+    if any(isinstance(module, torch.jit.ScriptModule) for module in net.modules()):
+        raise ValueError("cannot untie a scripted or traced net, whose forward is fixed: untie the net, then script it")
+    groups = tied_tensors(net)
+    if not groups:
+        raise ValueError("nothing to untie: no two places of this net share a Parameter, a buffer or memory")
+    known = names_by_tensor(tensors_of(net))
+    wanted = [group for group in groups if not names or any(_is_meant(known[t], names) for t in group)]
+    _check_tied(net, names, groups, known)
+    chosen = {known[tensor][0] for group in wanted for tensor in group}
+    found = net if inplace else copied(net)
+    if not inplace:
+        for p in found.parameters():
+            p.grad = None
+    separate(found, {tensor for name, tensor in tensors_of(found) if name in chosen})
+    return found
 
 
-def _separate(module: nn.Module, seen: set[nn.Module | nn.Parameter]) -> int:
-    """Give every place below `module` that holds something in `seen` a copy of it; return how many did."""
-    copies = 0
-    for name, p in own_parameters(module).items():
-        if p in seen:
-            setattr(module, name, nn.Parameter(p.detach().clone(), p.requires_grad))
-            copies += 1
-        seen.add(p)
-    for name, child in children(module).items():
-        if child in seen:
-            child = copy.deepcopy(child)
-            setattr(module, name, child)
-            copies += 1
-        seen.add(child)
-        copies += _separate(child, seen)
-    return copies
+def _is_meant(known: Iterable[str], names: Sequence[str]) -> bool:
+    return any(f"{each}.".startswith(f"{name}.") for each in known for name in names)
+
+
+def _check_tied(
+    net: nn.Module, names: Sequence[str], groups: list[list[Tensor]], known: dict[Tensor, list[str]]
+) -> None:
+    tied = [[name for tensor in group for name in known[tensor]] for group in groups]
+    for name in names:
+        if any(_is_meant(group, [name]) for group in tied):
+            continue
+        some = ", ".join(" = ".join(group[:3]) for group in tied[:3])
+        if any(_is_meant(each, [name]) for each in known.values()):
+            raise ValueError(f"{name!r} is not tied: nothing to untie; tied are {some}")
+        close = get_close_matches(name, list(chain.from_iterable(tied))[:2000], 3, 0.4)
+        raise ValueError(
+            f"nothing in this {type(net).__name__} is called {name!r}; tied are {', '.join(close) or some}"
+        )

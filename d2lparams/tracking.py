@@ -1,6 +1,5 @@
 """Watch the parameters of a net while any loop trains it."""
 
-import re
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from . import _processes, _torch
+from ._patterns import Pattern, fits
 from ._tracker import Tracker
 from .access import select
 from .record import Record
@@ -22,7 +22,7 @@ def track(
     histograms: int = 200,
     source: str = "",
     *,
-    parameters: str | re.Pattern[str] | None = None,
+    parameters: Pattern | None = None,
     each_row: Callable[[dict[str, float]], object] | None = None,
     lean: bool = False,
     record: Record | None = None,
@@ -107,7 +107,7 @@ def track(
         record.source = source
     elif unknown := [name for name in first.values() if name not in record.names]:
         raise ValueError(f"the record to go on with is of another net, it has no {', '.join(unknown)}")
-    wants = partial(_wants, parameters)
+    wants = partial(_wants, net, parameters)
     tracker = Tracker(net, record, first, wants, start or {}, lean, each_row, all_ranks)
     try:
         tracker.start()
@@ -124,6 +124,6 @@ def track(
         )
 
 
-def _wants(parameters: str | re.Pattern[str] | None, name: str) -> bool:
+def _wants(net: nn.Module, parameters: Pattern | None, name: str) -> bool:
     """Whether a parameter that came later is to be watched."""
-    return parameters is None or bool(_torch.matches(parameters)(name))
+    return parameters is None or bool(fits(net, parameters)(name))

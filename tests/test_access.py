@@ -56,14 +56,14 @@ def check_against_torch(net):
 
 def test_the_table_of_a_tied_net_in_full():
     assert repr(parameter_table(mlp(shared=True))).splitlines() == [
-        "name                 shape   dtype    count  uses  tie",
-        "0.weight             (8, 4)  float32     32     1",
-        "0.bias               (8,)    float32      8     1",
-        "2.weight = 4.weight  (8, 8)  float32     64     2  A",
-        "2.bias = 4.bias      (8,)    float32      8     2  B",
-        "6.weight             (1, 8)  float32      8     1",
-        "6.bias               (1,)    float32      1     1",
-        "6 parameters, 121 numbers; 2 ties",
+        "name                 shape   dtype    count  bytes  uses  tie",
+        "0.weight             (8, 4)  float32     32    128     1",
+        "0.bias               (8,)    float32      8     32     1",
+        "2.weight = 4.weight  (8, 8)  float32     64    256     2  A",
+        "2.bias = 4.bias      (8,)    float32      8     32     2  B",
+        "6.weight             (1, 8)  float32      8     32     1",
+        "6.bias               (1,)    float32      1      4     1",
+        "6 parameters, 121 numbers, 484 bytes; 2 ties, which save 288 bytes",
     ]
 
 
@@ -135,13 +135,21 @@ def test_lazy_layers_before_and_after_the_first_batch():
 
 def test_columns_that_say_something_appear():
     net = mlp()
-    assert repr(parameter_table(net)).splitlines()[0].split() == ["name", "shape", "dtype", "count", "uses", "tie"]
+    assert repr(parameter_table(net)).splitlines()[0].split() == [
+        "name",
+        "shape",
+        "dtype",
+        "count",
+        "bytes",
+        "uses",
+        "tie",
+    ]
     net[0].requires_grad_(False)
     net[2].to("meta")
     header, first, *_, last, total = repr(parameter_table(net)).splitlines()
-    assert header.split() == ["name", "shape", "dtype", "device", "trains", "count", "uses", "tie"]
-    assert first.split() == ["0.weight", "(8,", "4)", "float32", "cpu", "no", "32", "1"]
-    assert last.split() == ["6.bias", "(1,)", "float32", "cpu", "yes", "1", "1"]
+    assert header.split() == ["name", "shape", "dtype", "device", "trains", "count", "bytes", "uses", "tie"]
+    assert first.split() == ["0.weight", "(8,", "4)", "float32", "cpu", "no", "32", "128", "1"]
+    assert last.split() == ["6.bias", "(1,)", "float32", "cpu", "yes", "1", "4", "1"]
     assert "40 of them frozen" in total
     assert count_parameters(net, trainable=True) == count_parameters(net) - 40
 
@@ -158,7 +166,7 @@ def test_buffers_and_which_of_them_are_saved():
     assert [row.name for row in table.rows if row.kind == "buffer, not saved"] == ["mask"]
     saved = [row.name for row in table.rows if row.kind != "buffer, not saved"]
     assert sorted(saved) == sorted(net.state_dict())
-    assert "2 parameters, 8 numbers; 4 buffers, 12 numbers" in repr(table)  # 4 + 4 + 1 + 3
+    assert "2 parameters, 8 numbers, 32 bytes; 4 buffers, 12 numbers, 52 bytes" in repr(table)  # 4 + 4 + 1 + 3
     assert "mask" not in repr(parameter_table(net))
 
 
@@ -192,7 +200,17 @@ def test_a_long_table_folds_equal_layers_into_patterns_for_select():
     table = parameter_table(net)
     assert len(table.rows) == 76  # 6 layers of 12 tensors, two embeddings, the last norm
     line = next(line for line in repr(table).splitlines() if "mlp.c_fc.weight" in line)
-    assert line.split() == ["transformer.h.*.mlp.c_fc.weight", "6", "×", "(16,", "64)", "float32", "6,144", "1"]
+    assert line.split() == [
+        "transformer.h.*.mlp.c_fc.weight",
+        "6",
+        "×",
+        "(16,",
+        "64)",
+        "float32",
+        "6,144",
+        "24,576",
+        "1",
+    ]
     found = select(net, line.split()[0])
     assert sum(p.numel() for p in found.values()) == 6144
     assert len(repr(parameter_table(net, max_rows=None)).splitlines()) == 78  # header, rows, total
@@ -221,7 +239,7 @@ def test_lines_never_exceed_max_rows_and_nothing_goes_uncounted(max_rows):
     assert len(lines) <= max_rows
     assert total.startswith("62 parameters, 11,689,512 numbers")
     left = [re.match(r"… ([\d,]+) left out, with ([\d,]+) numbers …", line) for line in lines if line[0] == "…"]
-    shown, end = 0, header.index("  uses")
+    shown, end = 0, header.index("count") + len("count")
     for line in lines:
         if line[0] != "…":
             shown += int(line[:end].split()[-1].replace(",", ""))

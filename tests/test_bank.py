@@ -91,18 +91,22 @@ def probe(answer, net):
 
 from ...question import Mistake
 
-MISTAKES = {
-    "weights alone": Mistake(
-        ["names", "biases were left out"],
-        """
+def mistakes(question):
+    return {
+        "weights alone": Mistake(
+            ["names", "biases were left out"],
+            """
 def floor_names(net):
     return [name for name in net.state_dict() if name.endswith("weight")]
 """,
-    ),
-    "none": Mistake(["names"], "def floor_names(net): return []"),
-    "a number": Mistake(["type of what was returned", "an int"], "def floor_names(net): return 3"),
-}
-OTHERS = {"from parameters": "def floor_names(net): return [name for name, _ in net.named_parameters()]"}
+        ),
+        "none": Mistake(["names"], "def floor_names(net): return []"),
+        "a number": Mistake(["type of what was returned", "an int"], "def floor_names(net): return 3"),
+    }
+
+
+def others(question):
+    return {"from parameters": "def floor_names(net): return [name for name, _ in net.named_parameters()]"}
 ''',
 }
 

@@ -6,6 +6,7 @@ build/screenshots.
 """
 
 import base64
+import contextlib
 import io
 import os
 import shutil
@@ -24,12 +25,22 @@ from d2lparams.chapter.guesses.widget import QUESTIONS
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "build" / "screenshots"
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-SHORT = {  # what is run instead in 5-shared-mlp, which trains for two minutes: one epoch each, and as many pictures
-    "num_epochs, batch_size, lr = 30, 256, 0.5": "num_epochs, batch_size, lr = 1, 256, 0.5",
-    "assert min(shared, untied) > 0.8": "assert min(shared, untied) > 0.5",
-    "assert abs(shared - untied) < 0.05": "assert abs(shared - untied) < 0.5",
-    "max_epochs=3": "max_epochs=1",
+FIGURES = "figures.ipynb"  # a notebook of the chapter's interactive figures, and of the cells that each of them needs
+CELLS = {  # of which notebook, and what stands in them
+    "2-initialization": ["import figures, init_explorer", "init_explorer("],
+    "4-sharing": ["import figures, tie_playground", "tie_playground(", "playground.tie.click()"],
+    "5-shared-mlp": [
+        *("import plots, widgets", "num_epochs, batch", "FashionMNIST(", "def shared_mlp", "class SharedMLP"),
+        *("record:\n    trainer.fit", "record.save", "widgets.scrubber(", "widgets.monitor("),
+    ],
 }
+SHORT = {  # what is run instead: fewer steps, and pictures as often as they can be drawn
+    "num_epochs, batch_size, lr = 30, 256, 0.5": "num_epochs, batch_size, lr = 1, 1024, 0.5",
+    "track(net, ": "track(net, every=1, ",
+    "max_epochs=3": "max_epochs=1",
+    "widgets.monitor(live)": "widgets.monitor(live, share=1)",
+}
+STEPS = 59  # of one epoch
 GUESSES = "guesses.ipynb"  # a notebook that asks a choice and a number of one notebook of the chapter, and counts
 ASKED = next(
     (choice, number)
@@ -52,6 +63,7 @@ def jupyterlab(tmp_path_factory):
     sources = ["from d2lparams.chapter.guesses import guess, score", *map('guess("{}")'.format, ASKED)]
     cells = [new_code_cell(source) for source in [*sources, f'score("{ASKED[0][0]}")']]
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / GUESSES)
+    nbformat.write(new_notebook(cells=[*map(new_code_cell, figure_cells())], metadata=KERNEL), folder / FIGURES)
     if (ROOT / "data").is_dir():
         (folder.parent / "data").symlink_to(ROOT / "data")
     with pytest.MonkeyPatch.context() as environment, lab.browser() as chromium:
@@ -60,18 +72,34 @@ def jupyterlab(tmp_path_factory):
             yield lab.Lab(chromium, address)
 
 
-@pytest.fixture
-def notebook(jupyterlab, request):
+def figure_cells():
+    """Yield the sources of the cells that `CELLS` names, as the chapter has them but for what is `SHORT`."""
+    for name, parts in CELLS.items():
+        cells = [cell.source for cell in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells]
+        for part in parts:
+            source = next(source for source in cells if part in source and not source.startswith("#"))
+            for old, new in SHORT.items():
+                source = source.replace(old, new)
+            yield source
+
+
+@contextlib.contextmanager
+def opened(jupyterlab, name):
     """One notebook, every cell run and none failed; afterwards the console must have nothing to say."""
-    opened = jupyterlab.open(request.param)
+    notebook = jupyterlab.open(name)
     try:
-        for old, new in SHORT.items() if request.param.startswith("5") else ():
-            opened.replace(old, new)
-        assert failures(opened.run_all(200)) == []
-        yield opened
+        assert failures(notebook.run_all(200)) == []
+        yield notebook
     finally:
         jupyterlab.close()
     assert jupyterlab.complaints == []
+
+
+@pytest.fixture(scope="module")
+def figures(jupyterlab):
+    """The notebook of the interactive figures, opened once for all tests of them."""
+    with opened(jupyterlab, FIGURES) as notebook:
+        yield notebook
 
 
 def failures(cells):
@@ -107,54 +135,102 @@ def shoot(notebook, figure, name):
     notebook.theme("JupyterLab Light")
 
 
-def with_cell(name):
-    return pytest.mark.parametrize("notebook", [name], indirect=True, ids=lambda name: name.removesuffix(".ipynb"))
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name[0] in "136abd"], ids=lambda name: Path(name).stem)
+def test_a_notebook_without_widgets_runs(jupyterlab, name):
+    with opened(jupyterlab, name) as notebook:
+        assert len(notebook.cells()) > 5
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [name for name in NOTEBOOKS if name[0] in "136abd"],
-    indirect=True,
-    ids=lambda name: name.removesuffix(".ipynb"),
-)
-def test_a_notebook_without_widgets_runs(notebook):
-    assert len(notebook.cells()) > 5
+def test_guesses_are_answered_by_keyboard_alone_remembered_and_counted_also_without_a_kernel(jupyterlab):
+    choice, number = (QUESTIONS[key] for key in ASKED)
+    forms = jupyterlab.page.locator(".guess-form")
+    count = sum(key[0] == ASKED[0][0] for key in QUESTIONS)
+
+    def shown():
+        lab.wait(lambda: forms.count() == 3, 30, "two guesses and the score to be shown")
+        return [words.strip() for words in forms.get_by_role("status").all_inner_texts()]
+
+    def press(guess, *keys):
+        """Press keys one after the other; the cell of this guess stays the active one."""
+        for key in keys:
+            jupyterlab.page.keyboard.press(key)
+        active = jupyterlab.page.evaluate(f"() => {lab.PANEL}.content.activeCell.model.sharedModel.getSource()")
+        assert active == f'guess("{ASKED[guess]}")'
+
+    def choose(words, *keys):
+        """Go to the first choice, down to this one, and on."""
+        forms.nth(0).get_by_role("radio").first.focus()
+        press(0, "Space", *["ArrowDown"] * choice.choices.index(words), *keys)
+
+    def write(value, *keys):
+        """Write a number into the field, and go on."""
+        forms.nth(1).get_by_role("textbox").focus()
+        jupyterlab.page.keyboard.type(str(value))
+        press(1, *keys)
+
+    notebook = jupyterlab.open(GUESSES)
+    try:
+        assert failures(notebook.run_all(60)) == []
+        assert shown()[2] == f"You predicted 0 of {count}. {count} are still open."
+        choose(next(words for words in choice.choices if words != choice.answer), "Tab", "Enter")
+        assert shown()[0].startswith("✗ Not right. The answer is: ")
+        press(0, "Tab", "Space")  # Forget
+        assert shown()[0] == ""
+        choose(choice.answer, "Enter")
+        assert shown()[0].startswith("✓ Right.")
+        write(3 * number.answer + 1, "Enter")
+        assert shown()[1].startswith("✗ Not right. The answer is: ")
+        press(1, "Tab", "Enter")
+        write(str(number.answer).replace(".", ","), "Tab", "Space")
+        assert shown()[1].startswith("✓ Right.")
+        answered = shown()
+        assert answered[2].startswith(f"You predicted 2 of {count}.")
+        jupyterlab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        jupyterlab.load()
+        jupyterlab.open(GUESSES)
+        assert shown() == answered
+        jupyterlab.page.evaluate(f"() => {lab.PANEL}.sessionContext.shutdown()")
+        forms.nth(1).get_by_role("button", name="Forget").focus()
+        press(1, "Enter")
+        write(3 * number.answer + 1, "Enter")
+        assert shown()[2].startswith(f"You predicted 1 of {count}.")
+    finally:
+        jupyterlab.close()
+    debugger = "Could not restore the debugger state"  # JupyterLab asks a kernel for it that is shut down meanwhile
+    assert [complaint for complaint in jupyterlab.complaints if not complaint.startswith(debugger)] == []
 
 
-@with_cell("2-initialization.ipynb")
-def test_the_init_explorer_answers_every_control_also_after_a_restart(notebook):
+def explore(notebook):
+    """Move every control of the explorer, and see that the picture changes; return the figure."""
     figure = lab.Figure(notebook, "init_explorer(")
-
-    def move_everything():
-        moves = {
-            "scheme": pick("ArrowUp"),
-            "activation": pick("ArrowUp"),
-            "gain": ["ArrowRight"],
-            "hidden layers": ["ArrowLeft"],
-            "units in each": ["ArrowLeft"],
-        }
-        for label, keys in moves.items():
-            before = figure.steady()
-            figure.press(label, *keys)
-            figure.changed(before)
-        return notebook.value("[explorer.scheme.value, explorer.activation.value, explorer.depth.value]"), figure.text()
-
-    shoot(notebook, figure, "init-explorer")
-    moved, words = move_everything()
+    moves = {
+        "scheme": pick("ArrowUp"),
+        "activation": pick("ArrowUp"),
+        "gain": ["ArrowRight"],
+        "hidden layers": ["ArrowLeft"],
+        "units in each": ["ArrowLeft"],
+    }
+    before = figure.steady()
+    for label, keys in moves.items():
+        figure.press(label, *keys)
+        before = figure.changed(before)
+    moved = notebook.value("[explorer.scheme.value, explorer.activation.value, explorer.depth.value]")
     assert moved == ["orthogonal", "leaky ReLU, 0.1", 7]
+    return figure
+
+
+def test_the_init_explorer_answers_every_control(figures):
+    shoot(figures, lab.Figure(figures, "init_explorer("), "init-explorer")
+    notebook, figure = figures, explore(figures)
     setup = """
         from d2lparams.chapter.deep_net import first_pass
         setting = explorer.scheme, explorer.gain, explorer.depth, explorer.units, explorer.activation
         verdict = first_pass(*(control.value for control in setting)).report.verdict
     """
-    assert f"{notebook.value('verdict', setup)}: first loss" in words
+    assert f"{notebook.value('verdict', setup)}: first loss" in figure.text()
     assert_no_flicker_and_no_stack(notebook, figure, "gain")
     assert_drawn_as_matplotlib_does(figure, "explorer", "gain")
     assert_sharp_when_zoomed(notebook, figure)
-    notebook.restart()
-    notebook.run_cells("import figures, init_explorer", "init_explorer(")
-    figure = lab.Figure(notebook, "init_explorer(")
-    assert move_everything()[0] == moved
 
 
 def assert_drawn_as_matplotlib_does(figure, name, slider):
@@ -200,55 +276,50 @@ def assert_sharp_when_zoomed(notebook, figure):
     lab.wait(lambda: figure.canvas.evaluate(sizes) == [pixels, width], 10, "as many pixels as before")
 
 
-@with_cell("4-sharing.ipynb")
-def test_the_tie_playground_answers_every_control_also_after_a_restart(notebook):
-    def play():
-        figure = lab.Figure(notebook, "tie_playground(")
-        before = figure.steady()
-        for button in ("start again", "tie", "write", "untie all"):
-            figure.press(button, "Space")
-            before = figure.changed(before)
-        moves = {
-            ("share", "way"): pick("ArrowDown"),
-            ("of", "one"): pick("ArrowDown"),
-            ("with", "other"): pick("ArrowUp"),
-            ("weight at", "place"): pick("ArrowDown"),
-            ("row", "row"): ["ArrowUp"],
-            ("column", "column"): ["ArrowUp"],
-            ("new value", "value"): ["ArrowRight"],
-        }
-        for (label, name), keys in moves.items():
-            turn(figure, label, keys, f"playground.{name}.value")
-        figure.press("tie", "Space")  # one module with itself
-        lab.wait(lambda: "are one place: choose two" in figure.text(), 10, "the error to be shown in the figure")
-        turn(figure, "with", pick("ArrowDown"), "playground.other.value")
-        figure.press("tie", "Space")
+def play(notebook):
+    """Move every control of the playground, and see that it answers; return the figure."""
+    figure = lab.Figure(notebook, "tie_playground(")
+    before = figure.steady()
+    for button in ("start again", "tie", "write", "untie all"):
+        figure.press(button, "Space")
         before = figure.changed(before)
-        figure.press("write", "Space")
-        before = figure.changed(before)
-        assert "Written through 2; it shows up at 2 [1, 1], 4 [1, 1]." in figure.text()
-        assert notebook.value("playground.net[2] is playground.net[4]")
-        figure.press("net", *pick("ArrowDown"))
-        figure.changed(before)
-        assert "a word model" in notebook.value("repr(playground)")
-        return figure
+    moves = {
+        ("share", "way"): pick("ArrowDown"),
+        ("of", "one"): pick("ArrowDown"),
+        ("with", "other"): pick("ArrowUp"),
+        ("weight at", "place"): pick("ArrowDown"),
+        ("row", "row"): ["ArrowUp"],
+        ("column", "column"): ["ArrowUp"],
+        ("new value", "value"): ["ArrowRight"],
+    }
+    for (label, name), keys in moves.items():
+        turn(figure, label, keys, f"playground.{name}.value")
+    figure.press("tie", "Space")  # one module with itself
+    lab.wait(lambda: "are one place: choose two" in figure.text(), 10, "the error to be shown in the figure")
+    turn(figure, "with", pick("ArrowDown"), "playground.other.value")
+    figure.press("tie", "Space")
+    before = figure.changed(before)
+    figure.press("write", "Space")
+    before = figure.changed(before)
+    assert "Written through 2; it shows up at 2 [1, 1], 4 [1, 1]." in figure.text()
+    assert notebook.value("playground.net[2] is playground.net[4]")
+    figure.press("net", *pick("ArrowDown"))
+    figure.changed(before)
+    assert "a word model" in notebook.value("repr(playground)")
+    return figure
 
-    shoot(notebook, play(), "tie-playground")
-    notebook.restart()
-    notebook.run_cells(
-        "from d2lparams.chapter import figures, tie_playground", "tie_playground(", "playground.tie.click()"
-    )
-    play()
+
+def test_the_tie_playground_answers_every_control(figures):
+    shoot(figures, play(figures), "tie-playground")
 
 
-@with_cell("5-shared-mlp.ipynb")
-def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook):
-    scrub(notebook)
-    first = lab.Figure(notebook, "widgets.monitor(live)")
-    assert "finished at step 235" in first.text()
+def test_the_monitor_steers_a_running_loop(figures):
+    notebook = figures
+    first = lab.Figure(notebook, "widgets.monitor(live")
+    assert f"finished at step {STEPS}" in first.text()
     notebook.replace("max_epochs=1", "max_epochs=1000")
-    notebook.run_again("widgets.monitor(live)")
-    figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
+    notebook.run_again("widgets.monitor(live")
+    figure = lab.Figure(notebook, "widgets.monitor(live", button="pause")
     before = figure.picture()
     lab.wait(lambda: "running at step" in figure.text(), 60, "the loop to be seen running")
     figure.changed(before, steady=False, seconds=60)
@@ -271,15 +342,16 @@ def test_the_monitor_steers_a_running_loop_and_the_scrubber_replays_it(notebook)
     lab.wait(lambda: "stopped at step" in figure.text(), 10, "the words to say so")
     steps = step(figure.text())
     assert notebook.value("[live.total_steps, len(monitor.changes), live.first_nonfinite()]") == [steps, 2, None]
-    notebook.run_again("widgets.monitor(live)")
-    figure = lab.Figure(notebook, "widgets.monitor(live)", button="pause")
+    notebook.run_again("widgets.monitor(live")
+    figure = lab.Figure(notebook, "widgets.monitor(live", button="pause")
     notebook.interrupt()
     lab.wait(notebook.done, 20, "the cell to be interrupted")
     lab.wait(lambda: "interrupted at step" in figure.text(), 10, "the words to say so")
     assert notebook.value("len(hooks)", "from torch.optim.optimizer import _global_optimizer_post_hooks as hooks") == 0
 
 
-def scrub(notebook):
+def test_the_scrubber_replays_what_was_recorded(figures):
+    notebook = figures
     figure = lab.Figure(notebook, "widgets.scrubber(")
     shoot(notebook, figure, "scrubber")
     assert_drawn_as_matplotlib_does(figure, "scrubber", "recorded step")
@@ -304,60 +376,9 @@ def step(words):
     return int(words.split("at step ")[1].split()[0].strip(",.;").replace(",", ""))
 
 
-def test_guesses_are_answered_by_keyboard_alone_remembered_and_counted_also_without_a_kernel(jupyterlab):
-    choice, number = (QUESTIONS[key] for key in ASKED)
-    forms = jupyterlab.page.locator(".guess-form")
-    count = sum(key[0] == ASKED[0][0] for key in QUESTIONS)
-
-    def shown():
-        lab.wait(lambda: forms.count() == 3, 30, "two guesses and the score to be shown")
-        return [words.strip() for words in forms.get_by_role("status").all_inner_texts()]
-
-    def press(guess, *keys):
-        """Press keys one after the other; the cell of this guess stays the active one."""
-        for key in keys:
-            jupyterlab.page.keyboard.press(key)
-        active = jupyterlab.page.evaluate(f"() => {lab.PANEL}.content.activeCell.model.sharedModel.getSource()")
-        assert active == f'guess("{ASKED[guess]}")'
-
-    def choose(words, *keys):
-        """Go to the first choice, down to this one, and on."""
-        forms.nth(0).get_by_role("radio").first.focus()
-        press(0, "Space", *["ArrowDown"] * choice.choices.index(words), *keys)
-
-    def write(value, *keys):
-        """Write a number into the field, and go on."""
-        forms.nth(1).get_by_role("textbox").focus()
-        jupyterlab.page.keyboard.type(str(value))
-        press(1, *keys)
-
-    opened = jupyterlab.open(GUESSES)
-    try:
-        assert failures(opened.run_all(60)) == []
-        assert shown()[2] == f"You predicted 0 of {count}. {count} are still open."
-        choose(next(words for words in choice.choices if words != choice.answer), "Tab", "Enter")
-        assert shown()[0].startswith("✗ Not right. The answer is: ")
-        press(0, "Tab", "Space")  # Forget
-        assert shown()[0] == ""
-        choose(choice.answer, "Enter")
-        assert shown()[0].startswith("✓ Right.")
-        write(3 * number.answer + 1, "Enter")
-        assert shown()[1].startswith("✗ Not right. The answer is: ")
-        press(1, "Tab", "Enter")
-        write(str(number.answer).replace(".", ","), "Tab", "Space")
-        assert shown()[1].startswith("✓ Right.")
-        answered = shown()
-        assert answered[2].startswith(f"You predicted 2 of {count}.")
-        jupyterlab.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        jupyterlab.load()
-        jupyterlab.open(GUESSES)
-        assert shown() == answered
-        jupyterlab.page.evaluate(f"() => {lab.PANEL}.sessionContext.shutdown()")
-        forms.nth(1).get_by_role("button", name="Forget").focus()
-        press(1, "Enter")
-        write(3 * number.answer + 1, "Enter")
-        assert shown()[2].startswith(f"You predicted 1 of {count}.")
-    finally:
-        jupyterlab.close()
-    debugger = "Could not restore the debugger state"  # JupyterLab asks a kernel for it that is shut down meanwhile
-    assert [complaint for complaint in jupyterlab.complaints if not complaint.startswith(debugger)] == []
+def test_the_figures_answer_also_after_a_restart(figures):
+    figures.restart()
+    figures.run_cells("import figures, init_explorer", "init_explorer(")
+    explore(figures)
+    figures.run_cells("import figures, tie_playground", "tie_playground(", "playground.tie.click()")
+    play(figures)

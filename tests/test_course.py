@@ -15,6 +15,7 @@ import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
 
+import honest
 import hostile
 import lab
 import make_class
@@ -230,6 +231,27 @@ def test_the_reader_of_prose_sees_the_code_that_measured(folder):
         page = Page((folder / "feedback" / f"{learner}.html").read_text())
         assert ("# measured: " in page.text) == (learner == "bob")
         assert not page.tags & {"script", "img", "svg"}
+
+
+def test_figures_and_what_was_printed_stand_on_the_page_and_in_the_formgraders_copy(folder):
+    ada, name = record("ada"), PROSE[0].name
+    evil = "<script>alert(1)</script>"
+    ada["prose"][name] |= {
+        "printed": f"(121, 193)\n{evil}",
+        "figures": [("image/png", honest.PICTURE)],
+        "remark": "found",
+    }
+    gradebook.collect(write(folder, ada))
+    html = (folder / "feedback" / "ada.html").read_text()
+    assert html.count(f'<img src="data:image/png;base64,{honest.PICTURE}"') == 1
+    page = Page(html)
+    assert "script" not in page.tags
+    assert f"(121, 193)\n{evil}" in page.text
+    copy = nbformat.read(folder / "autograded" / "ada" / "parameters" / "6-exercises.ipynb", as_version=4)
+    nbformat.validate(copy)
+    (cell,) = (cell for cell in copy.cells if cell.id == f"{name}-measure")
+    assert [output.output_type for output in cell.outputs] == ["stream", "display_data"]
+    assert cell.outputs[1].data == {"image/png": honest.PICTURE}
 
 
 def test_a_notebook_that_answers_nothing_is_said_to_be_strange(folder):

@@ -108,7 +108,7 @@ def test_one_new_definition_under_another_name_is_taken(box):
 @pytest.mark.parametrize(
     ("below", "said"),
     [
-        ('assert second_block_weight(q1.example()["net"]).shape == (6, 4)', "AssertionError (line 4 of the cell)"),
+        ('assert second_block_weight(q1.example()["net"]).shape == (4, 6)', "AssertionError (line 4 of the cell)"),
         ("from nowhere import nothing", "ModuleNotFoundError: No module named 'nowhere' (line 4 of the cell)"),
     ],
 )
@@ -119,6 +119,11 @@ def test_an_answer_stands_though_a_line_below_it_fails(box, below, said):
     assert said.split(" (")[0] in entry["message"]
     for ends in ("raise SystemExit", "raise MemoryError"):
         assert grade(box, f"{RIGHT}\n{ends}")["q1"]["points"] == 0
+
+
+def test_a_line_that_tries_the_answer_on_the_example_has_what_it_has_in_the_notebook(box):
+    entry = grade(box, f'{RIGHT}\nassert {Q1.answer}(q1.example()["net"]).shape == (6, 4)')["q1"]
+    assert (entry["points"], entry["message"]) == (Q1.points, "")
 
 
 def test_what_another_cell_defined_is_no_answer(box):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import hostile
+import hostile_files  # noqa: F401  # enters more of them
 import pytest
 from sandboxed import needs_walls
 

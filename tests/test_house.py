@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(d2lparams.__file__).parent
 CHECKOUT = [
     *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md"),
-    *("environment.yml", "pyproject.toml", "requirements.txt"),
+    *("environment.yml", "pyproject.toml", "requirements.txt", "requirements-elsewhere.txt"),
     *("d2lparams", "notebooks", "tests", "tools"),
 ]
 LISTS = {"hostile.py", "mistakes.py"}  # tests that are lists of data
@@ -240,7 +240,7 @@ def test_a_wheel_holds_every_file_of_the_package_and_says_what_it_needs(copy, tm
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     head, text = wheel.read(name).decode().split("\n\n", 1)
     assert f"\nVersion: {d2lparams.__version__}\n" in head
-    for extra in ("plots", "widgets", "chapter", "course"):
+    for extra in ("plots", "widgets", "chapter", "course", "elsewhere"):
         assert f"\nProvides-Extra: {extra}\n" in head
     assert text.startswith("# d2lparams")
     assert re.findall(r"\]\((?!https?:)[^)]*\)", text) == []  # links and pictures that only a checkout has

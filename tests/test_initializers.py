@@ -209,8 +209,10 @@ def test_fan_errors_say_what_to_do():
         fan_in_out(torch.empty(3))
     with pytest.raises(ValueError, match="run one batch"):
         fan_in_out(nn.LazyLinear(3).weight)
-    with pytest.raises(TypeError, match=r"Linear came: pass layer\.weight"):
-        fan_in_out(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match=r"not a list: pass layer or layer\.weight"):
+        fan_in_out([1])
+    with pytest.raises(ValueError, match="a LSTM has no tensor called weight: pass one of weight_ih_l0, weight_hh_l0"):
+        fan_in_out(nn.LSTM(2, 2))
 
 
 # ---- half zero

@@ -1,14 +1,19 @@
 """What was handed in: whose it is, which file counts, and which cell answers a question."""
 
+import json
 import os
 import shutil
+import time
+from pathlib import Path
 
+import honest
 import pytest
 from sandboxed import Q1, RIGHT, STUB
 
 from d2lparams.course import submissions
-from d2lparams.course.answers import find_answer, find_prose
-from d2lparams.exercises.bank import PROSE
+from d2lparams.course.answers import find_answer, find_prose, work_in
+from d2lparams.course.notebooks import cells_of
+from d2lparams.exercises.bank import PROSE, QUESTIONS
 
 
 def test_learners_names_become_names_of_files():
@@ -75,6 +80,83 @@ def test_of_several_files_the_notebook_is_taken(tmp_path):
     assert submissions.read(ada).file == "ada/parameters/6-exercises.ipynb"
     shutil.rmtree(ada / "parameters")
     assert submissions.read(ada).file == "ada/a.ipynb"
+
+
+def worked(*names, prose=False):
+    """Return a notebook's bytes in which some questions are answered."""
+    made = honest.notebook(answered=False)
+    for question in QUESTIONS:
+        if question.name in names:
+            honest.cell(made, question.name)["source"] = question.solution_code
+    if prose:
+        honest.cell(made, PROSE[0].name)["source"] = honest.TEXT
+    return json.dumps(made).encode()
+
+
+NONE, FIRST, TWO, TEXT = worked(), worked("q1"), worked("q1", "q2"), worked(prose=True)
+
+
+@pytest.mark.parametrize(
+    ("files", "taken", "said"),
+    [
+        # names with what they hold, and seconds after the first was written
+        ({"6-exercises.ipynb": (NONE, 9), "6-exercises-Copy1.ipynb": (FIRST, 0)}, 1, "(as it was handed out)"),
+        ({"6-exercises.ipynb": (FIRST, 0), "6-exercises-Copy1.ipynb": (TWO, 60)}, 1, "(older)"),
+        ({"6-exercises.ipynb": (TWO, 0), "6-exercises-Copy1.ipynb": (FIRST, 60)}, 1, "(older)"),
+        ({"6-exercises.ipynb": (FIRST, 60), "6-exercises-Copy1.ipynb": (TWO, 0)}, 0, "(older)"),
+        ({"6-exercises.ipynb": (FIRST, 0), "6-exercises (1).ipynb": (TWO, 1)}, 1, "(older)"),
+        ({"6-exercises.ipynb": (FIRST, 0), "6-exercises-Copy1.ipynb": (FIRST, 1)}, 0, "(older)"),
+        ({"20261120102030_6.ipynb": (TWO, 60), "20261122102030_6.ipynb": (FIRST, 0)}, 1, "(older)"),
+        ({"20261120102030_6.ipynb": (FIRST, 0), "20261122102030_6.ipynb": (NONE, 60)}, 0, "(as it was handed out)"),
+        ({"6-exercises.ipynb": (NONE, 60), "b.ipynb": (TEXT, 0)}, 1, "(as it was handed out)"),
+        ({"6-exercises.ipynb": (b"{", 60), "week 1/draft.ipynb": (FIRST, 0)}, 1, "(the file is not a notebook"),
+        ({"6-exercises.ipynb": (NONE, 0), "lecture.ipynb": (b'{"cells": []}', 60)}, 0, "(as it was handed out)"),
+        ({"6-exercises.ipynb": (b"", 0), "b.ipynb": (b"", 60)}, 0, "(the file is empty)"),
+        ({"deep/er/still/x.ipynb": (FIRST, 0)}, 0, None),
+    ],
+)
+def test_of_several_notebooks_the_latest_counts_that_was_worked_on_and_the_learner_is_told(
+    files, taken, said, tmp_path
+):
+    for name, (content, later) in files.items():
+        path = tmp_path / "ada" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        os.utime(path, (1_790_000_000 + later, 1_790_000_000 + later))
+    submission = submissions.read(tmp_path / "ada")
+    names = [f"ada/{name}" for name in files]
+    assert submission.file == names[taken]
+    if said is None:
+        assert submission.remarks == ()
+        return
+    (remark,) = submission.remarks
+    assert remark.startswith(f"graded: {names[taken]}; passed over: {names[1 - taken]} {said}")
+    assert submissions.digest(tmp_path / "ada") == submission.digest
+    (tmp_path / submission.file).write_bytes(b"another")
+    assert submissions.digest(tmp_path / "ada") != submission.digest
+
+
+def test_nobody_worked_on_the_exercises_in_the_chapters_own_notebooks():
+    for path in sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb")):
+        assert work_in(cells_of(path.read_bytes())) == 0, path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": [' + "{}," * 600_000 + "{}]}",
+        '{"cells": [' + "[]," * 600_000 + "[]]}",
+        '{"cells": [' + "[0]," * 600_000 + "[]]}",
+        '{"cells": [], "x": [' + "1," * 2_100_000 + "1]}",
+    ],
+)
+def test_what_would_take_far_more_memory_than_its_text_is_refused_unread(text):
+    started = time.process_time()
+    with pytest.raises(submissions.Unreadable, match="too many parts for a notebook: clear its outputs"):
+        cells_of(text.encode())
+    assert time.process_time() - started < 1
+    quoted = json.dumps({"cells": [{"cell_type": "markdown", "source": text[:3_000_000]}]})
+    assert cells_of(quoted.encode())[0].source == text[: 1 << 18]
 
 
 def code(*sources):

@@ -111,7 +111,7 @@ def test_html_says_what_the_text_says_and_what_each_header_heads(name):
     assert " ".join(" ".join(said).split()) == " ".join(text.split())
 
 
-RIGHT = {"count", "uses", "mean", "std", "dead units", "gradient std"}
+RIGHT = {"bytes", "count", "uses", "mean", "std", "dead units", "gradient std"}
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if "shortened" in name])

@@ -1,7 +1,11 @@
 """Ties made and undone; what a conversion does to them."""
 
+import sys
+import warnings
+
 import pytest
 import torch
+import torch.nn.utils.prune
 from nets import linears, shared_net, tied_net
 from torch import nn
 
@@ -146,3 +150,206 @@ def test_tie_undoes_untie():
     assert [(each.kind, each.names) for each in ties(twin)] == [
         (each.kind, each.names) for each in ties(net).of("same Parameter")
     ]
+
+
+# --- untie: some of it, in place, memory, and what torch.nn.utils leaves behind ---------------------------------------
+
+
+def three_ties():
+    """A shared module, one Parameter in two modules, two Parameters over one memory."""
+    net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(6)))
+    net[1] = net[0]
+    net[3].weight = net[2].weight
+    net[5].weight.data = net[4].weight.data
+    return net
+
+
+def true_ties(net):
+    return [(each.kind, *each.names) for each in ties(net) if each.kind in TRUE_TIES]
+
+
+def test_untie_of_one_group_leaves_the_others():
+    net = three_ties()
+    module, weight, bias, parameter, storage = true_ties(net)
+    twin = untie(net, "3.weight")
+    assert true_ties(twin) == [module, weight, bias]  # a copy of the net has no memory in common either way
+    assert true_ties(untie(net, "0.weight")) == [bias, parameter]  # the two modules still share their bias
+    assert true_ties(untie(net, "1")) == [parameter]
+    assert true_ties(untie(net, "0", "2", inplace=True)) == [storage]
+    assert true_ties(net) == [storage]
+
+
+def test_untie_in_place_keeps_the_first_parameter_and_its_gradient():
+    net = three_ties()
+    net(torch.randn(2, 4)).sum().backward()
+    before, X = dict(net.named_parameters()), torch.randn(3, 4)
+    gradients, expected = {name: p.grad for name, p in before.items()}, net(X)
+    assert untie(net, inplace=True) is net
+    assert true_ties(net) == []
+    assert {name: p for name, p in net.named_parameters() if name in before} == before
+    assert all(net.get_parameter(name).grad is gradient for name, gradient in gradients.items())
+    assert net[3].weight.grad is None
+    torch.testing.assert_close(net(X), expected, rtol=0, atol=0)
+    with torch.no_grad():
+        net[5].weight.zero_()
+    assert net[4].weight.any()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("2.bias",), r"'2.bias' is not tied: nothing to untie; tied are 0.weight = 1.weight"),
+        (("2.wieght",), "nothing in this Sequential is called '2.wieght'; tied are "),
+        (("2.weight", "9"), "nothing in this Sequential is called '9'"),
+    ],
+)
+def test_untie_refuses_what_is_not_tied_before_it_changes_anything(names, message):
+    net = three_ties()
+    before = true_ties(net)
+    with pytest.raises(ValueError, match=message):
+        untie(net, *names, inplace=True)
+    assert true_ties(net) == before
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # torch.jit, by release
+def test_untie_refuses_what_was_scripted():
+    with pytest.raises(ValueError, match="untie the net, then script it"):
+        untie(torch.jit.script(shared_net()))
+
+
+def old_spectral_norm(layer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of a torch to come
+        return nn.utils.spectral_norm(layer)
+
+
+def old_weight_norm(layer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.utils.weight_norm(layer)
+
+
+def pruned(layer):
+    return nn.utils.prune.l1_unstructured(layer, "weight", 0.5)
+
+
+COMPUTED = {  # what computes a weight, and from which Parameter
+    "weight_norm": (old_weight_norm, "weight_v"),
+    "spectral_norm": (old_spectral_norm, "weight_orig"),
+    "pruning": (pruned, "weight_orig"),
+    "parametrize": (nn.utils.parametrizations.weight_norm, "parametrizations.weight.original1"),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_untie_copies_weights_that_are_computed(name):
+    compute, key = COMPUTED[name]
+    layer = compute(nn.Linear(4, 4))
+    net, X = nn.Sequential(layer, nn.ReLU(), layer, nn.Linear(4, 4)).eval(), torch.randn(3, 4)
+    net(X).sum().backward()
+    twin = untie(net)
+    torch.testing.assert_close(twin(X), net(X))
+    twin(X).sum().backward()
+    for name, p in layer.named_parameters():  # a shared gradient is the sum over the uses
+        torch.testing.assert_close(p.grad, twin[0].get_parameter(name).grad + twin[2].get_parameter(name).grad)
+    assert true_ties(twin) == []
+    assert twin[2].get_parameter(key) is not twin[0].get_parameter(key)
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_tie_and_ties_know_weights_that_are_computed(name):
+    compute, key = COMPUTED[name]
+    net = nn.Sequential(compute(nn.Linear(4, 4)), compute(nn.Linear(4, 4)), nn.Linear(4, 4))
+    for names in ((f"0.{key}", f"1.{key}"), ("0.weight", "2.weight"), ("2.weight", f"1.{key}")):
+        with pytest.raises(ValueError, match="a parametrization computes this weight"):
+            tie(net, *names)
+    path, _, last = f"0.{key}".rpartition(".")
+    setattr(net.get_submodule(path), last, net[2].weight)
+    (found,) = ties(net).of("same Parameter")
+    assert found.note == "0.weight is computed from it by a parametrization, so it can differ from the others"
+    setattr(net.get_submodule(path.replace("0", "1", 1)), last, net[2].weight)
+    assert ties(net).of("same Parameter")[0].note.startswith("0.weight, 1.weight are computed from it")
+    assert all(not each.note for each in ties(nn.Sequential(net[0], net[0])))  # one module computes one weight
+
+
+class Stack(nn.Module):
+    """Goes by a list of its own, which no module and no state_dict shows."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.a = self.b = nn.Linear(4, 4)
+        self.order = order(self)
+
+    def forward(self, X):
+        for layer in self.order["all"] if isinstance(self.order, dict) else self.order:
+            X = layer(X)
+        return X
+
+
+ORDERS = {
+    "list": lambda net: [net.a, net.b],
+    "tuple": lambda net: (net.a, nn.ReLU(), net.b),
+    "dict of a list": lambda net: {"all": [net.a, net.b]},
+}
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_list_that_forward_goes_by_follows(order, inplace):
+    net, X = Stack(ORDERS[order]), torch.randn(3, 4)
+    expected = net(X)
+    twin = untie(net, inplace=inplace)
+    torch.testing.assert_close(twin(X), expected)
+    twin(X).sum().backward()
+    assert twin.a is not twin.b
+    assert all(p.grad is not None for p in twin.parameters())
+
+
+def test_a_list_of_which_it_cannot_be_told_is_named():
+    net = Stack(lambda net: [net.a, net.b, net.a])
+    with pytest.warns(RuntimeWarning, match=r"Stack\.order holds 3 times what stood in 2 places"):
+        untie(net)
+
+
+def test_what_holds_no_numbers_is_no_tie():
+    relu = nn.ReLU()
+    with pytest.raises(ValueError, match="nothing to untie"):
+        untie(nn.Sequential(nn.Linear(2, 2), relu, nn.Linear(2, 2), relu))
+    twin = untie(nn.Sequential(*[nn.Sequential(nn.Linear(2, 2), relu)] * 2))
+    assert true_ties(twin) == []
+
+
+def test_untie_of_buffers_lazy_layers_and_meta():
+    shared = nn.Module()
+    for module in (net := nn.Sequential(nn.Module(), nn.Module())):
+        module.register_buffer("mask", shared.mask if hasattr(shared, "mask") else torch.ones(3), persistent=False)
+        shared.mask = module.mask
+    assert true_ties(net) == [("same buffer", "0.mask", "1.mask")]
+    twin = untie(net)
+    assert true_ties(twin) == []
+    assert list(twin.state_dict()) == []
+    lazy = nn.LazyLinear(3)
+    twin = untie(nn.Sequential(lazy, lazy))
+    assert twin(torch.ones(2, 5)[:, :3]).shape == (2, 3)
+    assert len(list(twin.parameters())) == 4
+    assert true_ties(untie(three_ties().to("meta"))) == []
+
+
+def test_untie_costs_linear_time():
+    def calls(layers):
+        net = nn.ModuleList(nn.Linear(1, 1) for _ in range(layers))
+        net = nn.Sequential(*net, *net)
+        seen = 0
+
+        def watch(frame, event, arg):
+            nonlocal seen
+            seen += 1
+
+        sys.setprofile(watch)
+        try:
+            untie(net)
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    assert calls(400) < 4.4 * calls(100)

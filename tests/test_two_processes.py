@@ -36,9 +36,11 @@ def test_each_process_records_the_numbers_of_the_whole_net(found, net, way, rank
 
 
 OWN = """
-import json, sys, torch
+import copy, json, sys, torch
 from torch import distributed, nn
-from d2lparams import gradient_by_use, track
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from d2lparams import gradient_by_use, initialize, track
 rank = int(sys.argv[1])
 distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}/meet", rank=rank, world_size=2)
 torch.manual_seed(0)
@@ -63,18 +65,46 @@ else:
             (model(X).square().mean() / 2).backward()
         optimizer.step()
 rows = [] if record is None else record.uses("module.0.weight")[["norm", "check"]].values.tolist()
-print(json.dumps({"alone": [g.norm().item() for g in alone.values()], "rows": rows, "said": repr(record)}))
+rules = {nn.Linear: nn.init.kaiming_normal_, (nn.Embedding, "weight"): lambda w: nn.init.uniform_(w)}
+torch.manual_seed(7 + rank)  # what process 0 draws counts
+sizes = [nn.Linear(5, 7), nn.Linear(7, 3), nn.Embedding(5, 3, padding_idx=1)]
+whole, sharded = nn.Sequential(*copy.deepcopy(sizes)), nn.Sequential(*sizes)
+for layer in (*sharded, sharded):
+    fully_shard(layer, mesh=init_device_mesh("cpu", (2,)))
+rules["*.bias"] = nn.init.zeros_
+torch.manual_seed(7 + rank)
+wanted = initialize(whole, rules)
+torch.manual_seed(7 + rank)
+report = initialize(sharded, rules)
+starts = [[p.full_tensor().tolist() for p in sharded.parameters()], [p.tolist() for p in whole.parameters()]]
+moments = [[(row.mean, row.std) for row in found.rows] for found in (report, wanted)]
+alone = [g.norm().item() for g in alone.values()]
+print(json.dumps({"alone": alone, "rows": rows, "said": repr(record), "starts": starts, "moments": moments}))
 distributed.destroy_process_group()
 """
 
 
-def test_one_process_alone_records_its_own_uses_and_says_so():
-    found = two_processes(OWN, seconds=60)["process 0"]
+@pytest.fixture(scope="module")
+def own():
+    return two_processes(OWN, seconds=60)
+
+
+def test_one_process_alone_records_its_own_uses_and_says_so(own):
+    found = own["process 0"]
     for *norms, error in found["rows"]:
         assert norms == pytest.approx(found["alone"], rel=1e-5)
         assert error < 1e-6
     assert len(found["rows"]) == 2
     assert "of this process's own batch" in found["said"]
+
+
+def test_a_sharded_net_starts_with_the_numbers_that_process_0_draws_for_the_whole(own):
+    (first, wanted), (second, others) = (own[f"process {rank}"]["starts"] for rank in (0, 1))
+    assert first == second == wanted != others
+    (moments, exact), (again, _) = (own[f"process {rank}"]["moments"] for rank in (0, 1))
+    assert moments == again
+    for found, number in zip(moments, exact, strict=True):
+        assert found == pytest.approx(number, rel=1e-6)
 
 
 class FullyShardedDataParallel(nn.Module):

@@ -1,10 +1,15 @@
-"""Make a class to try the grading with: `python tools/make_class.py 100 build/class`, the same for the same seed."""
+"""Make a class to try the grading with: `python tools/make_class.py 100 build/class`, the same for the same seed.
+
+With `--form moodle` it comes as that platform's download, with the platform's own file for grades beside it; two more
+learners stand in the file, who handed in nothing.
+"""
 
 import argparse
 import json
 import random
 from pathlib import Path
 
+import class_forms
 import nbformat
 from nbformat.v4 import new_code_cell, new_output
 
@@ -53,10 +58,15 @@ def mistakes() -> dict[str, list[str]]:
 def make(number: int, folder: Path, seed: int, kinds: tuple[str, ...], mistakes: dict[str, list[str]]) -> None:
     """Write the submissions of `number` learners into a folder, one notebook each, of the kinds in turn."""
     folder.mkdir(parents=True, exist_ok=True)
+    for k, notebook in enumerate(submissions(number, seed, kinds, mistakes)):
+        (folder / f"learner-{k + 1:03}.ipynb").write_bytes(notebook)
+
+
+def submissions(number: int, seed: int, kinds: tuple[str, ...], mistakes: dict[str, list[str]]) -> list[bytes]:
+    """Return the files of `number` learners, of the kinds in turn."""
     rng = random.Random(seed)
-    for k in range(number):
-        notebook = submission(kinds[k % len(kinds)], rng, mistakes)
-        (folder / f"learner-{k + 1:03}.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+    made = (submission(kinds[k % len(kinds)], rng, mistakes) for k in range(number))
+    return [json.dumps(notebook, indent=1).encode() for notebook in made]
 
 
 def main() -> None:
@@ -64,10 +74,19 @@ def main() -> None:
     parser.add_argument("number", type=int, help="how many learners")
     parser.add_argument("folder", type=Path, help="where their notebooks go")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--form", choices=sorted(class_forms.FORMS), help="as a platform exports it; default: plain files"
+    )
     options = parser.parse_args()
     kinds = ("solved", "mixed", "mixed", "noisy", "reordered", "mixed", "untouched")
-    make(options.number, options.folder, options.seed, kinds, mistakes())
-    print(f"wrote {options.number} submissions to {options.folder}")
+    if options.form is None:
+        make(options.number, options.folder, options.seed, kinds, mistakes())
+        print(f"wrote {options.number} submissions to {options.folder}")
+        return
+    notebooks = submissions(options.number, options.seed, kinds, mistakes())
+    class_ = class_forms.people(options.number + 2)
+    download, table = class_forms.write(options.form, class_, notebooks, options.folder)
+    print(f"wrote {options.number} submissions to {download}, and {table}")
 
 
 if __name__ == "__main__":

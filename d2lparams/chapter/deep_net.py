@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from .._torch import moments
 from ..health import HealthReport, Layer
-from ..initializers import half_zero_uniform_
+from ..schemes import half_zero_uniform_
 
 SCHEMES: dict[str, Callable[..., Tensor]] = {  # (weight, generator=...) -> the weight, filled in place
     "default": functools.partial(nn.init.kaiming_uniform_, a=math.sqrt(5)),  # what nn.Linear draws

@@ -14,24 +14,27 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from ..exercises.bank import EXERCISES, PROSE, QUESTIONS
+from ..exercises.bank import PROSE
 from ..exercises.bank.chapter import END, SECTIONS, begin
 from ..exercises.question import SETUP, Prose, Question
+from .variants import BOOK, Draw
 
 CODE_STUB, TEXT_STUB = "# your turn", PROSE[0].stub
 NOTEBOOK = Path("notebooks/6-exercises.ipynb")
 
 
-def learner_notebook() -> NotebookNode:
+def learner_notebook(draw: Draw = BOOK, learner: str = "") -> NotebookNode:
     """Return the notebook that learners get, not executed: stubs, pictures and checks.
+
+    draw: which variants it asks for; learner: whose notebook it is, if each has their own.
 
     >>> [cell.source for cell in learner_notebook().cells if cell.id == "q1-check"]
     ['q1.check(second_block_weight)']
     """
-    return _notebook(course=False)
+    return _notebook(False, draw, learner)
 
 
-def source_notebook() -> NotebookNode:
+def source_notebook(draw: Draw = BOOK) -> NotebookNode:
     """Return the course's own notebook: solutions, hidden tests and mark schemes between nbgrader's markers.
 
     >>> print([cell.source for cell in source_notebook().cells if cell.id == "q1-check"][0])
@@ -40,17 +43,20 @@ def source_notebook() -> NotebookNode:
     assert q1.check(second_block_weight).outcome == "correct"
     ### END HIDDEN TESTS
     """
-    return _notebook(course=True)
+    return _notebook(True, draw, "")
 
 
-def _notebook(course: bool) -> NotebookNode:
-    imports = ",\n".join(f"    {name}" for name in EXERCISES)
+def _notebook(course: bool, draw: Draw, learner: str) -> NotebookNode:
+    exercises, package = draw.exercises(learner), draw.package(learner)
+    imports = ",\n".join(f"    {name}" for name in exercises)
     setup = f"{SETUP}from d2lparams.exercises import (\n{imports},\n)"
-    beginning = begin(len(QUESTIONS), len(PROSE))
+    if package:
+        setup += f'\n\nd2lparams.exercises.of_course("{package}")'
+    beginning = begin(len(draw.questions(learner)), len(PROSE), solutions=not package)
     cells = [_text("begin", beginning), _code("setup", setup, _graded("setup", locked=True))]
     for section in SECTIONS:
         cells.append(_text(section.name, f"## {section.title}\n\n{section.text.strip()}"))
-        for question in EXERCISES.values():
+        for question in exercises.values():
             if question.section == section.name:
                 cells += _prose(question, course) if isinstance(question, Prose) else _exercise(question, course)
     cells.append(_text("end", END))

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
+from .figures import Figure
 from .records import GradingRecord, Mark
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Exercises: {{ learner }}</title>
 <style>
@@ -32,15 +33,18 @@ header.of { display: flex; gap: 1rem; justify-content: space-between; align-item
 .correct { color: var(--good) } .incorrect, .could { color: var(--bad) }
 pre { background: var(--code); padding: .7rem; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere;
       unicode-bidi: isolate; margin: .5rem 0 }
+img { max-width: 100% }
 pre.says { background: none; border-left: 3px solid var(--line); font-family: inherit }
 </style>
 </head>
 <body>
+<main>
 <h1>Exercises: {{ learner }}</h1>
 <p><strong>{{ "%g"|format(points) }} of {{ "%g"|format(most) }} points</strong>
 {%- if pending %}; {{ pending|join(", ") }} still to be read{% endif %}.</p>
-{% if note %}<pre class="says">{{ note }}</pre>{% endif %}
-{% for name, title, outcome, message, answer, measured, mark in sections %}
+{% if file %}<p>From the file {{ file }}{% if late %}, {{ late }}{% endif %}.</p>{% endif %}
+{% for line in [note] + remarks if line %}<pre class="says">{{ line }}</pre>{% endfor %}
+{% for name, title, outcome, message, answer, measured, printed, figures, mark in sections %}
 <section id="{{ name }}">
 <header class="of"><h2>{{ name }} {{ title }}</h2>
 <span class="points">{{ "%g"|format(mark.points) }} of {{ "%g"|format(mark.max) }}</span></header>
@@ -50,9 +54,12 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 {% if answer %}<details{% if outcome != "correct" %} open{% endif %}><summary>Your answer</summary>
 <pre>{{ answer }}</pre></details>{% endif %}
 {% if measured %}<details><summary>Your measurements</summary>
-<pre>{{ measured }}</pre></details>{% endif %}
+<pre>{{ measured }}</pre>
+{% if printed %}<pre class="says">{{ printed }}</pre>{% endif %}</details>{% endif %}
+{% for kind, data in figures %}<img src="data:{{ kind }};base64,{{ data }}" alt="a figure of the learner's">{% endfor %}
 </section>
 {% endfor %}
+</main>
 </body>
 </html>
 """
@@ -68,6 +75,8 @@ class Section(NamedTuple):
     message: str
     answer: str | None
     measured: str
+    printed: str
+    figures: list[Figure]
     mark: Mark
 
 
@@ -76,6 +85,9 @@ def page(titles: dict[str, str], record: GradingRecord, marks: dict[str, Mark]) 
     return _PAGE.render(
         learner=record["learner"],
         note=record["note"],
+        remarks=record.get("remarks", []),
+        file=record["file"],
+        late=record.get("who", {}).get("late"),
         sections=[_section(name, title, record, marks[name]) for name, title in titles.items()],
         points=sum(mark.points for mark in marks.values()),
         most=sum(mark.max for mark in marks.values()),
@@ -86,10 +98,12 @@ def page(titles: dict[str, str], record: GradingRecord, marks: dict[str, Mark]) 
 def _section(name: str, title: str, record: GradingRecord, mark: Mark) -> Section:
     if name in record["questions"]:
         entry = record["questions"][name]
-        return Section(name, title, entry["outcome"], entry["message"], entry["answer"], "", mark)
+        return Section(name, title, entry["outcome"], entry["message"], entry["answer"], "", "", [], mark)
     prose = record["prose"][name]
     outcome = "read" if prose["attempted"] else "not attempted"
     if mark.pending:
         outcome = "waits to be read"
-    measured = prose["measured"] if prose["attempted"] else ""
-    return Section(name, title, outcome, "", prose["answer"], measured, mark)
+    if not prose["attempted"]:
+        return Section(name, title, outcome, "", prose["answer"], "", "", [], mark)
+    said, printed, figures = prose.get("remark", ""), prose.get("printed", ""), prose.get("figures", [])
+    return Section(name, title, outcome, said, prose["answer"], prose["measured"], printed, figures, mark)

@@ -5,20 +5,27 @@ result. The folder that holds them is an nbgrader course: the formgrader, manual
 and `nbgrader export` work on it. What a teacher entered by hand stays.
 """
 
+import contextlib
 import csv
 import io
 import os
 import re
 import shutil
+import sqlite3
 import sysconfig
 from pathlib import Path
 from typing import Protocol, cast
 
 from .._files import write_whole
-from ..exercises.bank import PROSE, QUESTIONS
+from ..exercises.bank import EXERCISES
 from ..exercises.question import NOT_ATTEMPTED, Verdict
 from . import needs_extra
-from .records import GradingRecord, Mark, read_record, record_paths
+from .names import few_marks
+from .records import GradingRecord, Mark, ProseEntry, read_record, record_paths
+from .returns import Result
+from .roster import read_roster, working
+from .tables import harmless
+from .variants import BOOK, Draw
 
 with needs_extra():
     import nbformat
@@ -29,11 +36,11 @@ with needs_extra():
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import NbGraderPreprocessor
     from nbgrader.utils import capture_log
+    from sqlalchemy.exc import SQLAlchemyError
     from traitlets.config.loader import PyFileConfigLoader
 
     from . import authoring, feedback
 
-TITLES = {question.name: question.title for question in (*QUESTIONS, *PROSE)}
 COURSE_ID, ASSIGNMENT_ID, NOTEBOOK_ID = "d2lparams", "parameters", "6-exercises"  # as nbgrader calls them
 CONFIG = f'''c = get_config()
 c.CourseDirectory.course_id = "{COURSE_ID}"
@@ -57,7 +64,7 @@ class Refuse(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no typ
         )
 
 
-def release(folder: Path) -> Path:
+def release(folder: Path, draw: Draw = BOOK) -> Path:
     """Write an nbgrader course, let nbgrader make the learners' version, and return that notebook's path.
 
     folder: gets nbgrader_config.py, gradebook.db, source/ (with solutions, for the course's staff) and release/.
@@ -68,7 +75,7 @@ def release(folder: Path) -> Path:
     source.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
         config.write_text(CONFIG, encoding="utf-8")
-    _write(source, nbformat.writes(authoring.source_notebook()) + "\n")
+    _write(source, nbformat.writes(authoring.source_notebook(draw)) + "\n")
     settings = PyFileConfigLoader(config.name, str(folder)).load_config()
     settings.CourseDirectory.update(root=str(folder.resolve()), assignment_id=ASSIGNMENT_ID)
     if not shutil.which("alembic"):  # nbgrader calls it by name, and an environment that isn't activated is on no PATH
@@ -79,42 +86,107 @@ def release(folder: Path) -> Path:
     return folder / "release" / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
 
 
-def collect(folder: Path) -> Path:
+def collect(folder: Path, draw: Draw = BOOK) -> Path:
     """Merge the records in `folder` into scores, gradebook and feedback; return the path of scores.csv.
 
-    folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/.
-    Raises FileNotFoundError if there are no records, RuntimeError if one belongs to other exercises than these.
+    folder: holds records/<learner>.json; gets scores.csv, feedback/<learner>.html, gradebook.db and autograded/. Of a
+    class that `grade` saw, only the learners who are still in it are merged.
+    Raises FileNotFoundError if there are no records, RuntimeError if the gradebook can't be used; also at the end, when
+    all others are merged, if a record is damaged or belongs to other exercises than these.
     """
-    records = {path.stem: _record_of_these_exercises(path) for path in record_paths(folder)}
-    if not records:
-        raise FileNotFoundError(f"{folder / 'records'} holds no records: grade submissions into {folder} first")
-    form = release(folder).read_text(encoding="utf-8")
-    rows = []
-    with Gradebook(f"sqlite:///{folder.resolve() / 'gradebook.db'}", COURSE_ID) as gradebook:
-        for learner, record in records.items():  # learner: as the files are named
-            copy_path = folder / "autograded" / learner / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
-            copy = graded_copy(nbformat.reads(form, as_version=4), record)
-            marks = enter_marks(gradebook, learner, record, changed_answers(copy_path, copy))
-            _write(copy_path, nbformat.writes(copy) + "\n")
-            _write(folder / "feedback" / f"{learner}.html", feedback.page(TITLES, record, marks))
-            rows.append(score_row(record, marks))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: spreadsheet_value(value) for key, value in row.items()} for row in rows)
-    _write(folder / "scores.csv", table.getvalue())
+    merge(folder, draw)
     return folder / "scores.csv"
 
 
-def _record_of_these_exercises(path: Path) -> GradingRecord:
+def merge(folder: Path, draw: Draw = BOOK) -> list[Result]:
+    """Do what `collect` does, and return what each learner earned, by the names that the learner's files have."""
+    with working(folder):
+        records, broken = _records(folder, draw)
+        if not records:
+            nothing = f"{folder / 'records'} holds no records: grade submissions into {folder} first"
+            raise RuntimeError("\n".join(broken)) if broken else FileNotFoundError(nothing)
+        base = folder / "gradebook.db"
+        _refuse_damaged(base)
+        form = release(folder, draw).read_text(encoding="utf-8")
+        rows, results = [], []
+        try:
+            with Gradebook(f"sqlite:///{base.resolve()}", COURSE_ID) as gradebook:
+                for learner, record in records.items():  # learner: as the files are named
+                    copy_path = folder / "autograded" / learner / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
+                    if draw.each:
+                        form = nbformat.writes(authoring.learner_notebook(draw, record["learner"]))
+                    copy = graded_copy(nbformat.reads(form, as_version=4), record)
+                    marks = enter_marks(gradebook, learner, record, changed_answers(copy_path, copy))
+                    _write(copy_path, nbformat.writes(copy) + "\n")
+                    _write(folder / "feedback" / f"{learner}.html", feedback.page(_titles(draw, record), record, marks))
+                    rows.append(score_row(record, marks))
+                    results.append(_result(learner, record, marks))
+        except SQLAlchemyError as error:
+            said = str(error).splitlines()[0]
+            raise RuntimeError(
+                f"{base} can't be written: {said}. Nothing in it was lost; run `collect` again"
+            ) from error
+        table = io.StringIO()
+        writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: spreadsheet_value(value) for key, value in row.items()} for row in rows)
+        _write(folder / "scores.csv", table.getvalue())
+    if broken:
+        raise RuntimeError("\n".join([*broken, f"the other {len(records)} learners' grades are merged"]))
+    return results
+
+
+def _records(folder: Path, draw: Draw) -> tuple[dict[str, GradingRecord], list[str]]:
+    """Return the class's records by the names of their files, and what is wrong with the others."""
+    roster = read_roster(folder)
+    records, broken = {}, []
+    for path in record_paths(folder):
+        if roster is None or path.stem in roster["learners"]:
+            try:
+                records[path.stem] = _record_of_these_exercises(path, draw)
+            except RuntimeError as error:
+                broken.append(str(error))
+    return records, broken
+
+
+def _refuse_damaged(base: Path) -> None:
+    """Raise RuntimeError if there is a gradebook that can't be read: it holds what teachers entered by hand."""
+    if not base.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{base.resolve().as_posix()}?mode=ro", uri=True)) as opened:
+            said = opened.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        said = str(error)
+    if said != "ok":
+        raise RuntimeError(
+            f"{base} is damaged ({said}). It holds the marks that were given by hand, so nothing was changed: put a "
+            f"good copy in its place, or move it away to start without them; the records are whole"
+        )
+
+
+def _record_of_these_exercises(path: Path, draw: Draw) -> GradingRecord:
     advice = "grade that submission again, or remove it"
     try:
         record = cast(GradingRecord, printable(read_record(path)))
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         raise RuntimeError(f"{error}: {advice}") from error
-    if [*record["questions"], *record["prose"]] != list(TITLES):
+    if {*record["questions"], *record["prose"]} != set(EXERCISES):
         raise RuntimeError(f"{path} is of other exercises than these: {advice}")
+    if str(record["format"]).partition("+")[2] != draw.mark:
+        raise RuntimeError(f"{path} is of another draw than this key's: {advice}, or give the key it was graded with")
     return record
+
+
+def _titles(draw: Draw, record: GradingRecord) -> dict[str, str]:
+    return {name: exercise.title for name, exercise in draw.exercises(record["learner"]).items()}
+
+
+def _result(learner: str, record: GradingRecord, marks: dict[str, Mark]) -> Result:
+    who = record.get("who", {})
+    ids = dict.fromkeys(filter(None, (who.get("id"), who.get("login"), record["learner"], learner)))
+    points, most = sum(mark.points for mark in marks.values()), sum(mark.max for mark in marks.values())
+    return Result(learner, tuple(ids), points, most, any(mark.pending for mark in marks.values()))
 
 
 class Grade(Protocol):
@@ -159,7 +231,7 @@ def enter_marks(gradebook: Gradebook, learner: str, record: GradingRecord, chang
         earned = (points or 0) + (grade.extra_credit or 0)
         marks[name] = Mark(earned, most, grade.needs_manual_grade, comment.manual_comment)
     gradebook.db.commit()
-    return {name: marks[name] for name in TITLES}
+    return {name: marks[name] for name in (*record["questions"], *record["prose"])}
 
 
 def _judged(record: GradingRecord, name: str) -> tuple[int, bool, float | None]:
@@ -185,13 +257,21 @@ def graded_copy(form: NotebookNode, record: GradingRecord) -> NotebookNode:
         if name in questions:
             cell.source = questions[name]["answer"] or ""
         elif name in prose and prose[name]["attempted"]:
-            cell.source = fenced(prose[name]["answer"])
+            remark = prose[name].get("remark")
+            cell.source = (f"{remark}:\n\n" if remark else "") + fenced(prose[name]["answer"] or "")
         elif measured in prose and prose[measured]["attempted"]:
-            cell.source = prose[measured]["measured"]
+            cell.source, cell.outputs = prose[measured]["measured"], _seen(prose[measured])
         elif checked in questions:
             said = Verdict(checked, questions[checked]["outcome"], questions[checked]["message"])
             cell.outputs = [new_output("execute_result", {"text/plain": repr(said)})]
     return form
+
+
+def _seen(prose: ProseEntry) -> list[NotebookNode]:
+    """Return what a learner's measuring cells printed and plotted, as outputs; pictures were checked."""
+    printed, figures = prose.get("printed"), prose.get("figures", [])
+    outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
+    return outputs + [new_output("display_data", {kind: data}) for kind, data in figures]
 
 
 def changed_answers(path: Path, notebook: NotebookNode) -> set[str]:
@@ -201,7 +281,10 @@ def changed_answers(path: Path, notebook: NotebookNode) -> set[str]:
         named = ((cell.metadata.get("nbgrader", {}), cell.source) for cell in notebook.cells)
         return {data["grade_id"]: source for data, source in named if data.get("solution")}
 
-    before = answers(nbformat.read(path, as_version=4)) if path.exists() else {}
+    try:
+        before = answers(nbformat.read(path, as_version=4)) if path.exists() else {}
+    except Exception:  # nbformat's own kinds of error are many, and the file is written anew
+        before = {}
     return {name for name, source in answers(notebook).items() if before.get(name) != source}
 
 
@@ -216,15 +299,16 @@ def score_row(record: GradingRecord, marks: dict[str, Mark]) -> dict[str, object
     row |= {name: mark.points for name, mark in marks.items()}
     row |= {f"{name} outcome": entry["outcome"] for name, entry in record["questions"].items()}
     nothing = all(entry["answer"] is None for entry in record["questions"].values())
-    strange = "no cell of it answers a question: is it another notebook?" if nothing else ""
-    return row | {"note": record["note"] or strange}
+    strange = ["no cell of it answers a question: is it another notebook?"] if nothing else []
+    who = record.get("who", {})
+    row |= {"id": who.get("id", ""), "name": who.get("name", ""), "late": who.get("late", "")}
+    said = [record["note"]] if record["note"] else strange
+    return row | {"file": record["file"] or "", "note": "; ".join([*said, *record.get("remarks", [])])}
 
 
 def spreadsheet_value(value: object) -> str:
     """Return a value for a spreadsheet, a string that one would run as a formula with an apostrophe before it."""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return f"{value:g}"
+    return harmless(value) if isinstance(value, str) else f"{value:g}"
 
 
 def fenced(text: str) -> str:
@@ -240,7 +324,7 @@ def fenced(text: str) -> str:
 
 
 def printable(value: object) -> object:
-    """Return plain data with every string free of control characters and of what UTF-8 cannot hold.
+    """Return plain data with every string free of control characters, piled marks, and what UTF-8 cannot hold.
 
     >>> printable({"a": ["1\\x1b[2J", "\\ud800"]})
     {'a': ['1�[2J', '�']}
@@ -249,7 +333,7 @@ def printable(value: object) -> object:
         return {key: printable(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [printable(entry) for entry in value]
-    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    return few_marks(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value)) if isinstance(value, str) else value
 
 
 def _write(path: Path, text: str) -> None:

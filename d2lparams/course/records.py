@@ -5,11 +5,13 @@ machines can grade a class at once, again and again. `grading` makes records; `g
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 from .._files import write_whole
-from .submissions import plain_name
+from .figures import Figure, checked_figure
+from .names import plain_name
 
 
 class AnswerEntry(TypedDict):
@@ -22,18 +24,22 @@ class AnswerEntry(TypedDict):
     answer: str | None  # as it was graded; None if no cell answers the question
 
 
-class ProseEntry(TypedDict):
-    """What was handed in for a question that people read."""
-
+class _Prose(TypedDict):
     answer: str
-    measured: str  # the code cells that stand right above the answer
+    measured: str  # the code cells that stand around the answer
     attempted: bool
     max: int
 
 
-class GradingRecord(TypedDict):
-    """All that is known of one submission; what it says of the learner and the file is as in `Submission`."""
+class ProseEntry(_Prose, total=False):
+    """What was handed in for a question that people read."""
 
+    printed: str  # what the measuring cells wrote
+    figures: list[Figure]  # what they plotted, and what was pasted into the answer
+    remark: str  # where it was found, if in doubt
+
+
+class _Record(TypedDict):
     learner: str
     file: str | None
     sha256: str | None
@@ -43,6 +49,14 @@ class GradingRecord(TypedDict):
     questions: dict[str, AnswerEntry]
     prose: dict[str, ProseEntry]
     seconds: float
+
+
+class GradingRecord(_Record, total=False):
+    """All that is known of one submission; what it says of the learner and the file is as in `Submission`."""
+
+    remarks: list[str]
+    digest: str
+    who: dict[str, str]
 
 
 class Mark(NamedTuple):
@@ -73,11 +87,55 @@ def write_record(record: GradingRecord, out: Path) -> None:
 
 
 def read_record(path: Path) -> GradingRecord:
-    """Read a record back. Raises FileNotFoundError, or ValueError if the file holds something else."""
+    """Read a record back. Raises FileNotFoundError, or ValueError if something else is there."""
     try:
         content = json.loads(path.read_bytes())
-    except ValueError:
+    except FileNotFoundError:
+        raise
+    except (ValueError, RecursionError, OSError):
         content = None
-    if not isinstance(content, dict) or content.keys() != GradingRecord.__annotations__.keys():
+    if not _fits(content, FORM | REST, set(FORM)):
         raise ValueError(f"{path} is not a record of grading")
+    for figure in (figure for prose in content["prose"].values() for figure in prose.get("figures", [])):
+        if checked_figure(figure[0], figure[1]) is None:
+            raise ValueError(f"{path} is not a record of grading: it holds a figure that is none")
     return cast(GradingRecord, content)
+
+
+Form = dict[str, Callable[[Any], bool]]
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) in kinds
+
+
+def _table(form: Form, needed: set[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(_fits(entry, form, needed) for entry in value.values())
+
+
+def _list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(of, value))
+
+
+def _fits(value: object, form: Form, needed: set[str]) -> bool:
+    """Say whether a value is a dictionary with the entries that are needed, and no others than those of a form."""
+    if not isinstance(value, dict) or not needed <= value.keys() <= form.keys():
+        return False
+    return all(form[key](entry) for key, entry in value.items())
+
+
+_text, _count, _maybe = _is(str), _is(int, float), _is(str, type(None))
+_answer: Form = {"outcome": _text, "message": _text, "points": _count, "max": _count, "answer": _maybe}
+_pair = lambda value: isinstance(value, list) and len(value) == 2  # noqa: E731
+_prose: Form = {"answer": _maybe, "measured": _text, "attempted": _is(bool), "max": _count}
+_prose_rest: Form = {"printed": _text, "remark": _text, "figures": _list(_pair)}
+FORM: Form = {
+    **{"learner": _text, "file": _maybe, "sha256": _maybe, "format": _text, "seed": _is(int), "note": _maybe},
+    **{"questions": _table(_answer, set(_answer)), "prose": _table(_prose | _prose_rest, set(_prose))},
+    "seconds": _count,
+}
+REST: Form = {
+    "remarks": _list(_text),
+    "digest": _maybe,
+    "who": lambda value: isinstance(value, dict) and all(map(_text, value.values())),
+}

@@ -58,6 +58,7 @@ class Request(TypedDict):
     cells: list[str]  # to run before it, whether they fail or not
     cases: bytes  # packed
     seconds: float
+    examples: dict[str, bytes]  # packed, by question: what its `example()` returns
 
 
 class Reply(NamedTuple):

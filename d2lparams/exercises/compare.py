@@ -45,6 +45,35 @@ class Wrong(Exception):
         super().__init__(f"{what}: wanted {_short(wanted)}, but {_short(actual)} came{hint}")
 
 
+class Later:
+    """Something that a judge seldom needs, and that takes time: it is worked out when it is called, or pickled.
+
+    >>> import pickle
+    >>> from functools import partial
+    >>> pickle.loads(pickle.dumps(Later(partial(pow, 2, 5))))()
+    32
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __call__(self) -> Any:
+        return self._make()
+
+    def __reduce__(self) -> tuple[type["Later"], tuple["_Known"]]:
+        return Later, (_Known(self._make()),)
+
+
+class _Known:
+    """A value that is returned by a call."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __call__(self) -> object:
+        return self.value
+
+
 def same_number(
     fact: Fact, wanted: float, what: str, mistakes: Mapping[str, float] | None = None, tolerance: float = 1e-5
 ) -> None:
@@ -114,7 +143,7 @@ def table(fact: Fact, what: str) -> Tensor:
 
 def names(fact: Fact, what: str, kinds: tuple[str, ...] = ("list", "tuple", "set", "dict_keys")) -> list[str]:
     """Return a described collection of strings, sorted; raise Wrong if it is something else."""
-    if fact["type"] not in kinds:
+    if fact["type"] not in kinds or not isinstance(fact["items"], list):
         raise Wrong(f"type of {what}", kind(fact), f"a {kinds[0]} of names")
     for item in fact["items"]:
         if item["type"] != "str":

@@ -18,10 +18,10 @@ def weights(expected: list[Any], facts: list[Any] | None) -> Figure:
     """Draw q4: for each activation the wanted distribution of the weight, and a histogram of yours."""
     figure, axes = _panels(len(expected), sharey=True)
     for i, (axis, case) in enumerate(zip(axes, expected, strict=True)):
-        x = torch.linspace(-3.5, 3.5, 701, dtype=torch.float64) * case["std"]
-        density = case["cdf"](x).diff() / x.diff()
+        x = torch.linspace(-3.5, 3.5, 701, dtype=torch.float64) * case["law"].std
+        density = case["law"].cdf(x).diff() / x.diff()
         _target(axis, (x[1:] + x[:-1]) / 2, density)
-        title = f"{case['name']}: target std {case['std']:.3f}"
+        title = f"{case['name']}: target std {case['law'].std:.3f}"
         if facts:
             yours = compare.tensor(facts[i]["weight"], "the weight", case["before"].dtype).flatten()
             axis.hist(yours.numpy(), bins=41, density=True, color=_color(0), alpha=0.6, label="yours")
@@ -37,11 +37,14 @@ def gaps(expected: list[Any], facts: list[Any] | None) -> Figure:
     """Draw q6: the share of entries at or below each value, for the target and for yours."""
     figure, axes = _panels(len(expected), sharey=True)
     for i, (axis, case) in enumerate(zip(axes, expected, strict=True)):
-        x = torch.linspace(-1.15, 1.15, 2000, dtype=torch.float64) * case["high"]  # none at 0, where it jumps
-        _target(axis, x, case["cdf"](x) * (1 - case["zero"]) + case["zero"] * (x >= 0))
-        title = f"{case['zero']:.0%} zeros, else ±{case['low']:.1f} to {case['high']:.1f}"
+        law, zero, positive = case["law"], case["zero"], case["positive"]
+        x = torch.linspace(-1.15, 1.15, 2000, dtype=torch.float64) * law.high  # none at 0, where it jumps
+        below = torch.where(x > 0, 1 - positive + positive * law.cdf(x), (1 - positive) * (1 - law.cdf(-x)))
+        _target(axis, x, below * (1 - zero) + zero * (x >= 0))
+        title = f"{zero:.0%} zeros, else ±{law.low:.1f} to {law.high:.1f}"
         if facts:
-            yours = compare.tensor(facts[i]["filled"][0], "the tensor", case["dtype"]).flatten().sort().values
+            calls = [compare.tensor(fact, "the tensor", case["dtype"]).flatten() for fact in facts[i]["filled"]]
+            yours = torch.cat(calls).sort().values
             shares = torch.arange(1, len(yours) + 1) / len(yours)
             axis.step(yours.numpy(), shares.numpy(), where="post", color=_color(0), label="yours")
             title += f"; yours: {(yours == 0).double().mean():.0%}"
@@ -60,15 +63,15 @@ def report(expected: list[Any], facts: list[Any] | None) -> Figure:
         described = dict(zip(facts[0]["report"]["keys"], facts[0]["report"]["items"], strict=True))
         actual = {name: compare.table(described[name], name) for name in wanted}
     figure, axes = _panels(3)
-    for column, (axis, quantity) in enumerate(zip(axes, ("weight norm", "gradient norm", "update:data"), strict=True)):
-        off = 0.0
+    for column, (axis, quantity) in enumerate(zip(axes, expected[0]["labels"], strict=True)):
+        off, quantity = 0.0, quantity.removesuffix(" ratio")
         for i, (name, rows) in enumerate(wanted.items()):
             steps = range(1, len(rows) + 1)
             axis.plot(steps, rows[:, column].numpy(), color=_color(i), linewidth=5, alpha=0.3, label=name)
             if actual:
                 yours = actual[name][:, column]
                 axis.plot(steps, yours.numpy(), color=_color(i), linestyle="--")
-                off = max(off, ((yours - rows[:, column]).abs() / rows[:, column]).max().item())
+                off = max(off, ((yours - rows[:, column]).abs() / rows[:, column].abs()).max().item())
         found = f", yours at most {off:.1%} off" if actual else ": the target"
         axis.set(xlabel="step", ylabel=f"{quantity}, no unit", xticks=list(steps))
         axis.set_title(quantity + found, fontsize=9)

@@ -15,6 +15,7 @@ import torch
 from .compare import Wrong
 from .inside import trial
 
+KEPT = "Your course keeps the solutions. `hint()` helps, and so does your teacher."
 CORRECT, INCORRECT, NOT_ATTEMPTED, COULD_NOT_RUN = "correct", "incorrect", "not attempted", "could not run"
 
 # What every answer may rely on: the first code cell of the notebook, but for the line that imports the questions.
@@ -136,7 +137,7 @@ class Exercise:
         task: what to do, in Markdown.
         stub: what stands in the answer's cell before anybody wrote there.
         hints: each says more than the one before.
-        solution_code: an answer that earns full points.
+        solution_code: an answer that earns full points; "" where a course keeps it.
     """
 
     name: str
@@ -145,7 +146,7 @@ class Exercise:
     task: str
     stub: str
     hints: tuple[str, ...]
-    solution_code: str
+    solution_code: str = ""
     taught: tuple[str, ...] = ()
 
     def hint(self, number: int = 1) -> Text:
@@ -165,9 +166,10 @@ class Exercise:
         """Show an answer that earns full points.
 
         Returns:
-            Its code, as Markdown.
+            Its code, as Markdown; or who has it, in what a course hands out.
         """
-        return Text(f"```python\n{self.solution_code.strip()}\n```")
+        code = self.solution_code.strip()
+        return Text(f"```python\n{code}\n```" if code else KEPT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +187,7 @@ class Question(Exercise):
         judge: takes what a case expects and what the probe saw; raises `Wrong` if they don't meet.
         picture: draws a Figure of target against yours, from what each case expects and what the probe saw of each, or
             None for the target alone.
+        variant: what makes this question another one than its folder's others: the folder's own small object.
 
     Example:
         >>> from d2lparams.exercises import q2
@@ -203,6 +206,7 @@ class Question(Exercise):
     probe: trial.Probe = field(repr=False)
     judge: Callable[[Any, Any], None] = field(repr=False)
     picture: Callable[[list[Any], list[Any] | None], Figure] | None = field(default=None, repr=False)
+    variant: Any = field(default=None, repr=False)
 
     def check(self, answer: object = ...) -> Verdict:
         """Run an answer on this question's fixed cases and say how it did. Raises nothing, changes nothing.
@@ -314,9 +318,9 @@ class Prose(Exercise):
         """Show an answer that earns full points.
 
         Returns:
-            Its text, which is Markdown.
+            Its text, which is Markdown; or who has it, in what a course hands out.
         """
-        return Text(self.solution_code.strip())
+        return Text(self.solution_code.strip() or KEPT)
 
 
 def one_line(text: object) -> str:

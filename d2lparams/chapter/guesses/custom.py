@@ -49,7 +49,7 @@ QUESTIONS: dict[str, Question] = {
         asks="`HalfZero` for the whole net. Which values does `weight` of the batch normalization get?",
         choices=("half zeros, half ±(5, 10)", "only zeros", "only ones"),
         answer="only ones",
-        why="It is a vector and no bias, so it is taken for a scale. `Initializer` fills scales with ones.",
+        why="It is the scale of a normalization layer, and `Initializer` fills scales with ones.",
     ),
     "data": Number(
         asks="y = w² at w = 3; `w.data` is multiplied by 10 between forward and backward. What is `w.grad`?",

@@ -20,14 +20,17 @@ IN_WORDS = (
 )
 
 
-def begin(checked: int, read: int) -> str:
+def begin(checked: int, read: int, solutions: bool = True) -> str:
     """Return the notebook's first cell; checked, read: how many exercises have a check, and how many people read.
+
+    solutions: whether they show their solutions; a course that drew its own exercises keeps them.
 
     >>> print(begin(21, 2).strip().splitlines()[2][:35], begin(13, 1).splitlines()[3][:35])
     **What you'll do.** 21 exercises, f **What you'll do.** Thirteen exerci
     """
     questions = "question" if read == 1 else "questions"
-    return BEGIN.format(_in_words(checked).capitalize(), _in_words(read), questions)
+    text = BEGIN.format(_in_words(checked).capitalize(), _in_words(read), questions)
+    return text if solutions else text.replace(SOLUTIONS, ". ")
 
 
 def _in_words(number: int) -> str:
@@ -56,6 +59,8 @@ For exercise 1, `q1.hint(1)` gives a hint and `q1.hint(2)` a better one, `q1.exa
 A check tries your answer on inputs of its own and changes nothing of yours. A course runs the same checks on other
 inputs, and of your notebook only the next cell and that of your answer. So keep all that your answer needs in its cell.
 """
+
+SOLUTIONS = ",\n`q1.solution()` an answer. "
 
 SECTIONS = (
     Section(

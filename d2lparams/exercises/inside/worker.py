@@ -224,7 +224,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
     request: "question", "name" (that the answer should define), "stub" and "source" (of the answer), "cells" (to run
     before it, whether they fail or not), "setup" (the course's own first cell), "questions" (every question's name),
-    "cases" (packed), "seconds" (the limit).
+    "cases" (packed), "seconds" (the limit), "examples" (packed, by question: what `q1.example()` returns).
     """
     import torch
 
@@ -235,6 +235,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     space = vars(main)
     exec(request["setup"], space)
+    sys.modules["d2lparams.exercises.inside"].examples.update(request.get("examples", {}))
     for question in request["questions"]:
         exec(f"from d2lparams.exercises import {question}", space)
     stub = dict(space)

@@ -1,80 +1,88 @@
 """Reach a parameter."""
 
 import copy
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, nn
 
-from ...compare import Fact, Wrong, same_tensor
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import filled, normal, real
+from .judge import judge
 from .probe import probe
 
+BLOCKS, LAYERS = ("first", "second"), {0: "first", 2: "last"}
 
-def make_cases(rng: Generator) -> list[Case]:
-    cases = []
+
+class Variant(NamedTuple):
+    """Which parameter is asked for: a block's and a layer's index, and "weight" or "bias"."""
+
+    block: int
+    layer: int
+    kind: str
+
+
+def make_cases(variant: Variant, rng: Generator) -> list[Case]:
+    cases, name = [], "{}.{}.{}".format(*variant)
     for width in (3, 5):
         first = nn.Sequential(nn.Linear(width, 6), nn.ReLU(), nn.Linear(6, 4))
         net = filled(nn.Sequential(first, nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2))), rng)
         X, factor = normal(rng, 2, width), real(rng, 1.5, 2.5)
         moved = copy.deepcopy(net)
         moved(X).square().sum().backward()
-        weight = moved.get_parameter("1.0.weight")
+        wanted = moved.get_parameter(name)
         with torch.no_grad():
-            expected: dict[str, Any] = {"weight": weight.clone(), "gradient": weight.grad}
+            expected: dict[str, Any] = {"kind": variant.kind, "name": name}
+            expected |= {"value": wanted.clone(), "gradient": wanted.grad, "before": net(X)}
             expected["mistakes"] = {
-                "it is the first block's": net.get_parameter("0.0.weight").detach().clone(),
-                "it is another layer's": net.get_parameter("0.2.weight").detach().clone(),
-                "it is the last layer's": net.get_parameter("1.2.weight").detach().clone(),
-                "it is the bias": net.get_parameter("1.0.bias").detach().clone(),
+                f"it is the {kind} of the {LAYERS[layer]} layer of the {BLOCKS[block]} block": net.get_parameter(
+                    f"{block}.{layer}.{kind}"
+                ).clone()
+                for block in (0, 1)
+                for layer in LAYERS
+                for kind in ("weight", "bias")
+                if (block, layer, kind) != variant
             }
-            expected["before"] = net(X).detach()
-            weight.mul_(factor)
+            wanted.mul_(factor)
             expected["after"] = moved(X)
         cases.append(Case(f"with {width} inputs", {"net": net, "X": X, "factor": factor}, expected))
     return cases
 
 
-def judge(expected: Any, facts: Fact) -> None:
-    same_tensor(facts["weight"], expected["weight"], "the returned weight", expected["mistakes"])
-    if facts["gradient"]["type"] == "NoneType":
-        raise Wrong(
-            "gradient of what was returned, after a backward pass",
-            "None",
-            "the weight's gradient",
-            "you returned the weight's numbers (a copy, .data or an entry of state_dict), not the Parameter itself",
-        )
-    same_tensor(facts["gradient"], expected["gradient"], "the gradient of what was returned, after a backward pass")
-    mistakes = {"a copy was returned: the net never noticed": expected["before"]}
-    same_tensor(facts["output"], expected["after"], "the net's output after the returned weight was scaled", mistakes)
+def make(variant: Variant) -> Question:
+    block, layer, kind = variant
+    answer = f"{BLOCKS[block]}_block_{kind}"
+    head = f"\ndef {answer}(net: nn.Sequential) -> nn.Parameter:\n"
+    which = "first" if layer == 0 else "last linear"
+    return Question(
+        name="q1",
+        section="access",
+        taught=("1-access",),
+        title="Reach into a nested net",
+        points=3,
+        task=wrapped(f"""
+`net` is a `Sequential` of two `Sequential`s. Return the {kind} of the *{LAYERS[layer]}* linear layer of the
+*{BLOCKS[block]}* one: not a copy, but the Parameter itself, so that whoever scales what you return scales the net.
+"""),
+        answer=answer,
+        stub=f"{head}    # your turn\n    return ...\n",
+        solution_code=f"{head}    return net[{block}][{layer}].{kind}\n",
+        hints=(
+            "A `Sequential` is indexed like a list, and so are the blocks in it.",
+            f"`net[{block}]` is the {BLOCKS[block]} block, `net[{block}][{layer}]` its {which} layer. "
+            f"A layer's {kind} is an attribute of it.",
+        ),
+        cases=partial(make_cases, variant),
+        probe=probe,
+        judge=judge,
+        variant=variant,
+    )
 
 
-question = Question(
-    name="q1",
-    section="access",
-    taught=("1-access",),
-    title="Reach into a nested net",
-    points=3,
-    task="""
-`net` is a `Sequential` of two `Sequential`s. Return the weight of the *first* linear layer of the *second* one: not a
-copy, but the Parameter itself, so that whoever scales what you return scales the net.
-""",
-    answer="second_block_weight",
-    stub="""
-def second_block_weight(net: nn.Sequential) -> nn.Parameter:
-    # your turn
-    return ...
-""",
-    solution_code="""
-def second_block_weight(net: nn.Sequential) -> nn.Parameter:
-    return net[1][0].weight
-""",
-    hints=(
-        "A `Sequential` is indexed like a list, and so are the blocks in it.",
-        "`net[1]` is the second block, `net[1][0]` its first layer. A layer's weight is an attribute of it.",
-    ),
-    cases=make_cases,
-    probe=probe,
-    judge=judge,
+variants = tuple(
+    make(variant)
+    for variant in (Variant(1, 0, "weight"), Variant(0, 2, "weight"), Variant(1, 2, "bias"), Variant(0, 0, "bias"))
 )
+question = variants[0]

@@ -10,13 +10,15 @@ from d2lparams.exercises.inside.plain_data import describe
 
 
 def probe(answer: Callable[..., Any], net: nn.Module, X: Tensor, factor: float) -> dict[str, Any]:
-    """The returned tensor, its gradient, and what the net computes after it was multiplied in place."""
-    weight = answer(net)
-    facts: dict[str, Any] = {"weight": describe(weight)}
-    if isinstance(weight, Tensor):
+    """The returned tensor, its names, its gradient, and what the net computes after it was multiplied in place."""
+    named = list(net.named_parameters())
+    returned = answer(net)
+    facts: dict[str, Any] = {"returned": describe(returned)}
+    if isinstance(returned, Tensor):
+        facts["own"] = describe([name for name, p in named if p is returned])
         net(X).square().sum().backward()
-        facts["gradient"] = describe(weight.grad)
+        facts["gradient"] = describe(returned.grad if returned.is_leaf else None)
         with torch.no_grad():
-            weight *= factor
+            returned *= factor
             facts["output"] = describe(net(X))
     return facts

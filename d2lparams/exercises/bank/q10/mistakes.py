@@ -1,165 +1,126 @@
 """Answers to q10: typical mistakes, with words that the verdict's message must hold, and other right ones."""
 
-from ...question import Mistake
+from ...question import Mistake, Question
+from ..answer_parts import edited
 
-MISTAKES: dict[str, Mistake] = {
-    "their sum": Mistake(
-        ["two gradients", "only their sum"],
-        """
-def gradient_by_use(W, X, Y):
-    W = W.clone().requires_grad_()
-    O = torch.tanh(torch.tanh(X @ W.T) @ W.T)
-    (((O - Y) ** 2).sum() / 2).backward()
-    return W.grad
-""",
-    ),
-    "places changed": Mistake(
-        ["gradient of the first use", "changed places"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return error_2.T @ H, error_1.T @ X
-""",
-    ),
-    "no outer derivative": Mistake(
-        ["gradient of the first use", "outer tanh was left out"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = O - Y
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return error_1.T @ X, error_2.T @ H
-""",
-    ),
-    "no inner derivative": Mistake(
-        ["gradient of the first use", "inner tanh was left out"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    return (error_2 @ W).T @ X, error_2.T @ H
-""",
-    ),
-    "back through the transpose": Mistake(
-        ["gradient of the first use", "transpose of W"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W.T) * (1 - H**2)
-    return error_1.T @ X, error_2.T @ H
-""",
-    ),
-    "transposed": Mistake(
-        ["gradient of the first use", "it is the transpose"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return X.T @ error_1, H.T @ error_2
-""",
-    ),
-    "the sum twice": Mistake(
-        ["gradient of the first use", "sum of both"],
-        """
-def gradient_by_use(W, X, Y):
-    W = W.clone().requires_grad_()
-    O = torch.tanh(torch.tanh(X @ W.T) @ W.T)
-    (((O - Y) ** 2).sum() / 2).backward()
-    return W.grad, W.grad
-""",
-    ),
-    "X for H": Mistake(
-        ["gradient of the second use", "X stands where"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return error_1.T @ X, error_2.T @ X
-""",
-    ),
-    "without the half": Mistake(
-        ["gradient of the first use", "1/2"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = 2 * (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return error_1.T @ X, error_2.T @ H
-""",
-    ),
-    "a row that would broadcast": Mistake(
-        ["shape of the gradient"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return (error_1.T @ X)[None], (error_2.T @ H)[None]
-""",
-    ),
-    "single precision": Mistake(
-        ["dtype of the gradient", "float32"],
-        """
-def gradient_by_use(W, X, Y):
-    H = torch.tanh(X @ W.T)
-    O = torch.tanh(H @ W.T)
-    error_2 = (O - Y) * (1 - O**2)
-    error_1 = (error_2 @ W) * (1 - H**2)
-    return (error_1.T @ X).float(), (error_2.T @ H).float()
-""",
-    ),
-    "a dict": Mistake(
-        ["type of what was returned", "two gradients", "dict"],
-        """
-def gradient_by_use(W, X, Y):
-    return {"first": W, "second": W}
-""",
-    ),
-    "far too large": Mistake(
-        ["shape of the gradient", "far smaller"],
-        """
-def gradient_by_use(W, X, Y):
-    return torch.zeros(10**6, dtype=W.dtype), torch.zeros(10**6, dtype=W.dtype)
-""",
-    ),
-    "three": Mistake(
-        ["two gradients"],
-        """
-def gradient_by_use(W, X, Y):
-    return W, W, W
-""",
-    ),
-}
+HEAD = "\ndef gradient_by_use(W, X, Y):\n"
 
-OTHERS: dict[str, str] = {
-    "a twin's autograd": """
-def gradient_by_use(W, X, Y):
-    first, second = W.clone().requires_grad_(), W.clone().requires_grad_()
-    O = torch.tanh(torch.tanh(X @ first.T) @ second.T)
-    return torch.autograd.grad(((O - Y) ** 2).sum() / 2, (first, second))
+
+def _parts(question: Question) -> dict[str, str]:
+    """Return the lines of the solution by the name that they define, and what it returns."""
+    lines = [line.strip().split("  #")[0] for line in question.solution_code.splitlines() if line.startswith("    ")]
+    found = {line.partition(" = ")[0]: line.partition(" = ")[2] for line in lines if " = " in line}
+    return found | {"return": lines[-1].removeprefix("return ")}
+
+
+def _autograd(question: Question, first: str = "W", second: str = "W") -> str:
+    """Return code for the loss, with these matrices in the places of the first and the second use."""
+    inner, outer, transposed = question.variant
+    turn = ".T" if transposed else ""
+    output = f"torch.{inner}(X @ {first}{turn}) @ {second}{turn}"
+    return f"(({f'torch.{outer}({output})' if outer else output} - Y) ** 2).sum() / 2"
+
+
+def mistakes(question: Question) -> dict[str, Mistake]:
+    inner, outer, transposed = question.variant
+    solution, parts = question.solution_code, _parts(question)
+    first, second = parts["return"].split(", ")
+    of_first, of_second = ["gradient of the first use"], ["gradient of the second use"]
+    own, back = parts["return"], "@ W)" if transposed else "@ W.T)"
+
+    def returned(words: list[str], what: str) -> Mistake:
+        return Mistake(words, edited(solution, (f"return {own}", f"return {what}")))
+
+    def changed(words: list[str], *changes: tuple[str, str]) -> Mistake:
+        return Mistake(words, edited(solution, *changes))
+
+    grad = f"{HEAD}    W = W.clone().requires_grad_()\n    ({_autograd(question)}).backward()\n"
+    turned = ", ".join(f"({part}).T" for part in (first, second))
+    found = {
+        "their sum": Mistake(["two gradients", "only their sum"], f"{grad}    return W.grad\n"),
+        "the sum twice": Mistake([*of_first, "sum of both"], f"{grad}    return W.grad, W.grad\n"),
+        "half the sum twice": Mistake([*of_first, "half of the sum"], f"{grad}    return W.grad / 2, W.grad / 2\n"),
+        "places changed": returned([*of_first, "changed places"], f"{second}, {first}"),
+        "no inner derivative": changed(
+            [*of_first, f"inner {inner} was left out"], (parts["error_1"], parts["error_1"].partition(" * ")[0])
+        ),
+        "back through the transpose": changed(
+            [*of_first, "transpose of W"], (f"error_2 {back}", f"error_2 {'@ W.T)' if transposed else '@ W)'}")
+        ),
+        "transposed": returned([*of_first, "it is the transpose"], turned),
+        "X for H": returned([*of_second, "X stands where"], f"{first}, {second.replace('H', 'X')}"),
+        "H for X": returned([*of_first, "H stands where"], f"{first.replace('X', 'H')}, {second}"),
+        "without the half": returned([*of_first, "1/2"], f"2 * ({first}), 2 * ({second})"),
+        "the wrong sign": changed(
+            [*of_first, "its sign"], ("(O - Y)" if outer else "= O - Y", "(Y - O)" if outer else "= Y - O")
+        ),
+        "the mean over rows": returned([*of_first, "mean over the rows"], f"({first}) / len(X), ({second}) / len(X)"),
+        "the derivative at X": changed(
+            [*of_first, "at the input"], (parts["error_1"], parts["error_1"].replace("H", "X"))
+        ),
+        "the second use alone": returned(of_first, f"torch.zeros_like(W), {second}"),
+        "the rest of the sum wrong": returned(of_second, f"{first}, {second} + 1e-3"),
+        "a row that would broadcast": returned(["shape of the gradient"], f"({first})[None], ({second})[None]"),
+        "single precision": returned(["dtype of the gradient", "float32"], f"({first}).float(), ({second}).float()"),
+        "a dict": returned(["type of what was returned", "two gradients", "dict"], "{'first': W, 'second': W}"),
+        "stacked": returned(["two gradients", "one tensor"], f"torch.stack([{first}, {second}])"),
+        "far too large": returned(["shape of the gradient", "far smaller"], "(torch.zeros(10**6, dtype=W.dtype),) * 2"),
+        "three": returned(["two gradients"], f"{own}, {first} + {second}"),
+        "W moved": changed(["value of W afterwards"], ("    return", "    W -= 0.1\n    return")),
+    }
+    if outer:
+        found["no outer derivative"] = changed([*of_first, "outer"], (parts["error_2"], "O - Y"))
+        found["the inner derivative twice"] = changed(
+            of_first, (parts["error_2"], parts["error_2"].replace("O*", "H*").replace("* O", "* H"))
+        )
+    return found
+
+
+def others(question: Question) -> dict[str, str]:
+    inner, outer, transposed = question.variant
+    parts, solution = _parts(question), question.solution_code
+    M, back = ("W", "W.T") if transposed else ("W.T", "W")
+    slope = {"tanh": "(1 - {0} * {0})", "sigmoid": "{0} * (1 - {0})"}
+    outer_slope = f" * {slope[outer].format('o')}" if outer else ""
+    output = f"torch.{outer}({M} @ h)" if outer else f"{M} @ h"
+
+    def outer_of(error: str, given: str) -> str:
+        return f"torch.outer({error}, {given})" if transposed else f"torch.outer({given}, {error})"
+
+    return {
+        "a twin's autograd": f"""{HEAD}    first, second = W.clone().requires_grad_(), W.clone().requires_grad_()
+    return torch.autograd.grad({_autograd(question, "first", "second")}, (first, second))
 """,
-    "row by row": """
-def gradient_by_use(W, X, Y):
-    first, second = torch.zeros_like(W), torch.zeros_like(W)
+        "row by row": f"""{HEAD}    first, second = torch.zeros_like(W), torch.zeros_like(W)
     for x, y in zip(X, Y):
-        h = torch.tanh(W @ x)
-        o = torch.tanh(W @ h)
-        behind = (o - y) * (1 - o * o)
-        second += torch.outer(behind, h)
-        first += torch.outer((W.T @ behind) * (1 - h * h), x)
+        h = torch.{inner}({M} @ x)
+        o = {output}
+        behind = (o - y){outer_slope}
+        second += {outer_of("behind", "h")}
+        first += {outer_of(f"({back} @ behind) * {slope[inner].format('h')}", "x")}
     return [first, second]
 """,
-}
+        "with einsum": edited(
+            solution,
+            (
+                f"return {parts['return']}",
+                "return torch.einsum('no,ni->oi', error_1, X), torch.einsum('no,ni->oi', error_2, H)",
+            ),
+        )
+        + (
+            ""
+            if transposed
+            else "\n\n_plain = gradient_by_use\ngradient_by_use = lambda W, X, Y: [g.T for g in _plain(W, X, Y)]\n"
+        ),
+        "one of the two by difference": f"""{HEAD}    whole = W.clone().requires_grad_()
+    ({_autograd(question, "whole", "whole")}).backward()
+    second = W.clone().requires_grad_()
+    ({_autograd(question, "W", "second")}).backward()
+    return whole.grad - second.grad, second.grad
+""",
+        "with functional derivatives": f"""{HEAD}
+    loss = lambda first, second: {_autograd(question, "first", "second")}
+    return torch.func.grad(loss, argnums=(0, 1))(W, W)
+""",
+        "in place": edited(solution, ("    return ", "    error_1.mul_(1.0)\n    return ")),
+    }

@@ -9,5 +9,5 @@ from d2lparams.exercises.inside.plain_data import describe
 
 
 def probe(answer: Callable[..., Any], W: Tensor, X: Tensor, Y: Tensor) -> dict[str, Any]:
-    """The gradients that the answer worked out."""
-    return {"gradients": describe(answer(W, X, Y))}
+    """The gradients that the answer worked out, and the matrix afterwards."""
+    return {"gradients": describe(answer(W, X, Y)), "W": describe(W)}

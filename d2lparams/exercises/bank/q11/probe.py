@@ -17,9 +17,12 @@ def probe(answer: Callable[..., Any], net: nn.Module, X: Tensor, Y: Tensor, lr: 
         return {"twin": describe(twin)}
     facts: dict[str, Any] = {"twin": {"type": "Module"}, "at once": _outputs(twin, net, X)}
     facts["count"] = describe(sum(p.numel() for p in twin.parameters()))
+    facts["trains"] = describe(all(p.requires_grad for p in twin.parameters()))
     for name, module in (("twin", twin), ("net", net)):
         module.zero_grad()
-        F.mse_loss(module(X), Y).backward()
+        loss = F.mse_loss(module(X), Y)
+        if loss.requires_grad:
+            loss.backward()
         step(module, lr)
         facts[f"after a step of the {name}"] = _outputs(twin, net, X)
     return facts

@@ -1,19 +1,97 @@
 """Train, and say what each layer did."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ... import pictures
-from ...compare import Fact, Wrong, kind, same_values, table
+from ...compare import Later
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import filled, integer, normal, real
+from .judge import judge
 from .probe import probe
 
-QUANTITIES = ("weight norm", "gradient norm", "update:data ratio")
+
+class Step(NamedTuple):
+    """What one step did to one parameter: its values at the start, before and after, its gradient, its change."""
+
+    start: Tensor
+    before: Tensor
+    after: Tensor
+    gradient: Tensor
+    update: Tensor
+
+
+class Variant(NamedTuple):
+    """Which numbers are reported.
+
+    labels, told: what each is, for messages and in the task. numbers: works them out. lines: the solution's code for
+    them, in the loop over parameters. keeps_start: whether it needs the first values.
+    """
+
+    labels: tuple[str, str, str]
+    told: tuple[str, str, str]
+    numbers: Callable[[Step], list[Tensor]]
+    lines: tuple[str, ...]
+    keeps_start: bool = False
+
+
+def _rms(values: Tensor) -> Tensor:
+    return values.square().mean().sqrt()
+
+
+VARIANTS = (
+    Variant(
+        ("weight norm", "gradient norm", "update:data ratio"),
+        (
+            "the weight's norm after the step,",
+            "the norm of the gradient that the step used,",
+            "update:data, which is ‖after − before‖ / ‖after‖ for what the step did to the weight.",
+        ),
+        lambda step: [step.after.norm(), step.gradient.norm(), step.update.norm() / step.after.norm()],
+        (
+            "weight, update = p.detach().norm(), (p.detach() - before[name]).norm()",
+            "report[name].append([weight, p.grad.norm(), update / weight])",
+        ),
+    ),
+    Variant(
+        ("distance from the start", "largest gradient", "update norm"),
+        (
+            "how far the weight has come: the norm of its value after the step minus that in `state`,",
+            "the largest absolute value in the gradient that the step used,",
+            "the norm of the update, ‖after − before‖ for what the step did to the weight.",
+        ),
+        lambda step: [(step.after - step.start).norm(), step.gradient.abs().max(), step.update.norm()],
+        (
+            "way, update = (p.detach() - start[name]).norm(), (p.detach() - before[name]).norm()",
+            "report[name].append([way, p.grad.abs().max(), update])",
+        ),
+        keeps_start=True,
+    ),
+    Variant(
+        ("root mean square of the weight", "root mean square of the gradient", "cosine of update and descent"),
+        (
+            "the weight's root mean square after the step, the root of the mean of its squares,",
+            "the root mean square of the gradient that the step used,",
+            "the cosine of the angle between what the step did to the weight, after − before, and minus that gradient.",
+        ),
+        lambda step: [
+            _rms(step.after),
+            _rms(step.gradient),
+            F.cosine_similarity(step.update.flatten(), -step.gradient.flatten(), dim=0),
+        ],
+        (
+            "weight, update = p.detach().square().mean().sqrt(), (p.detach() - before[name]).flatten()",
+            "cosine = F.cosine_similarity(update, -p.grad.flatten(), dim=0)",
+            "report[name].append([weight, p.grad.square().mean().sqrt(), cosine])",
+        ),
+    ),
+)
 
 
 def _mlp(state: dict[str, Tensor], untied: bool) -> nn.Sequential:
@@ -35,26 +113,31 @@ def _watched(
     steps: int,
     untied: bool = False,
     accumulate: bool = False,
-) -> dict[str, Tensor]:
-    """Train by hand; return for each parameter the norms of weight before and after, gradient and update."""
+    nesterov: bool = False,
+    summed: bool = False,
+) -> dict[str, list[Step]]:
+    """Train by hand; return for each parameter what each step did."""
     net = _mlp(state, untied)
     named = dict(net.named_parameters())
+    start = {name: p.detach().clone() for name, p in named.items()}
     sums = {name: torch.zeros_like(p) for name, p in named.items()}
     speed = {name: torch.zeros_like(p) for name, p in named.items()}
-    norms: dict[str, list[list[Tensor]]] = {name: [] for name in named}
+    watched: dict[str, list[Step]] = {name: [] for name in named}
     for _ in range(steps):
-        gradients = torch.autograd.grad(F.cross_entropy(net(X), y), list(named.values()))
+        loss = F.cross_entropy(net(X), y) * (len(y) if summed else 1)
+        gradients = torch.autograd.grad(loss, list(named.values()))
         with torch.no_grad():
             for (name, p), gradient in zip(named.items(), gradients, strict=True):
                 sums[name] = sums[name] + gradient if accumulate else gradient
                 speed[name] = momentum * speed[name] + sums[name]
-                before = p.norm()
-                p.sub_(lr * speed[name])
-                norms[name].append([before, p.norm(), sums[name].norm(), lr * speed[name].norm()])
-    return {name: torch.tensor(rows, dtype=torch.float64).T for name, rows in norms.items()}
+                update = -lr * (sums[name] + momentum * speed[name] if nesterov else speed[name])
+                before = p.clone()
+                p.add_(update)
+                watched[name].append(Step(start[name], before, p.clone(), sums[name], update))
+    return watched
 
 
-def make_cases(rng: Generator) -> list[Case]:
+def make_cases(variant: Variant, rng: Generator) -> list[Case]:
     cases = []
     for _ in range(2):
         inputs, hidden, classes = integer(rng, 3, 5), integer(rng, 6, 8), 3
@@ -66,127 +149,110 @@ def make_cases(rng: Generator) -> list[Case]:
         given: dict[str, Any] = {"state": state, "X": X, "y": y}
         given |= {"lr": real(rng, 0.1, 0.2), "momentum": real(rng, 0.8, 0.95)}
         given["steps"] = 5
-        report = {name: _report(norms) for name, norms in _watched(**given).items()}
-        cases.append(Case(f"{inputs} inputs, {hidden} hidden", given, {"report": report, "given": given}))
+        report = {name: _report(variant, steps) for name, steps in _watched(**given).items()}
+        expected: dict[str, Any] = {"report": report, "labels": variant.labels}
+        expected["mistakes"] = Later(partial(_mistakes, variant, given))
+        cases.append(Case(f"{inputs} inputs, {hidden} hidden", given, expected))
     return cases
 
 
-def _report(norms: Tensor) -> Tensor:
-    _, after, gradient, update = norms
-    return torch.stack([after, gradient, update / after], 1)
+def _report(variant: Variant, steps: list[Step]) -> Tensor:
+    return torch.tensor([variant.numbers(step) for step in steps], dtype=torch.float64)
 
 
-def _mistakes(given: dict[str, Any]) -> dict[str, dict[str, Tensor]]:
+def _mistakes(variant: Variant, given: dict[str, Any]) -> dict[str, dict[str, Tensor]]:
     """Return what typical mistakes make of the report: a dictionary of tables for each parameter."""
     runs = {
         "layers 2 and 4 are two layers": _watched(**given, untied=True),
         "gradients were not set back to zero between steps": _watched(**given, accumulate=True),
         "momentum was left out": _watched(**given | {"momentum": 0.0}),
+        "nesterov is on": _watched(**given, nesterov=True),
+        "the loss was summed over the rows, not averaged": _watched(**given, summed=True),
+    }
+    changes: dict[str, Callable[[Step], Step]] = {
+        "the weight is the one before the step": lambda step: step._replace(after=step.before),
+        "lr × gradient was taken for the update": lambda step: step._replace(update=-given["lr"] * step.gradient),
+        "the copy from before the step is no copy: without .clone() it changes along": lambda step: step._replace(
+            update=0 * step.update
+        ),
     }
     mistakes = {}
-    for name, (before, after, gradient, update) in _watched(**given).items():
-        mistakes[name] = {mistake: _report(run[name]) for mistake, run in runs.items()} | {
-            "the weight's norm is the one before the step": torch.stack([before, gradient, update / before], 1),
-            "lr × gradient was taken for the update": torch.stack([after, gradient, given["lr"] * gradient / after], 1),
-            "the copy from before the step is no copy: without .clone() it changes along": torch.stack(
-                [after, gradient, 0 * update], 1
-            ),
-            "norms were left squared": torch.stack([after**2, gradient**2, (update / after) ** 2], 1),
-        }
+    for name, steps in _watched(**given).items():
+        rows = _report(variant, steps)
+        mistakes[name] = {mistake: _report(variant, run[name]) for mistake, run in runs.items()}
+        for mistake, change in changes.items():
+            mistakes[name][mistake] = _report(variant, [change(step) for step in steps])
+        mistakes[name]["norms were left squared"] = rows**2
+        mistakes[name]["the columns changed places"] = rows[:, [1, 0, 2]]
+        mistakes[name]["these are percents"] = 100 * rows
     return mistakes
 
 
-def judge(expected: Any, facts: Fact) -> None:
-    try:
-        _compare(expected["report"], facts["report"], {})
-    except Wrong:  # only now is it worth the time to work out what it looks like
-        _compare(expected["report"], facts["report"], _mistakes(expected["given"]))
-
-
-def _compare(wanted: dict[str, Tensor], fact: Fact, mistakes: Mapping[str, dict[str, Tensor]]) -> None:
-    if fact["type"] != "dict":
-        raise Wrong("type of what was returned", kind(fact), "a dict from names to tables")
-    if sorted(fact["keys"]) != sorted(wanted):
-        likely = ""
-        if set(fact["keys"]) - set(wanted) == {"4.weight", "4.bias"}:
-            tables = dict(zip(fact["keys"], fact["items"], strict=True))
-            one = all(tables[f"4.{kind}"] == tables.get(f"2.{kind}") for kind in ("weight", "bias"))
-            twice, two = "the shared layer was listed under both its names", "layers 2 and 4 are two layers, not one"
-            likely = twice if one else two
-        raise Wrong("names in the report", sorted(fact["keys"]), sorted(wanted), likely)
-    actual = {name: table(item, f"the table of {name}") for name, item in zip(fact["keys"], fact["items"], strict=True)}
-    for column in (1, 0, 2):  # a wrong gradient makes all three wrong
-        for name, rows in wanted.items():
-            if actual[name].shape != rows.shape:
-                raise Wrong(f"shape of the table of {name}", tuple(actual[name].shape), tuple(rows.shape))
-            likely_columns = {mistake: other[:, column] for mistake, other in mistakes.get(name, {}).items()}
-            what = f"the {QUANTITIES[column]} of {name}, step by step"
-            same_values(actual[name][:, column], rows[:, column], what, likely_columns, tolerance=2e-4)
-
-
-question = Question(
-    name="q13",
-    section="training",
-    taught=("5-shared-mlp",),
-    title="Train with a shared layer, and say what each one did",
-    points=10,
-    task="""
+def make(variant: Variant) -> Question:
+    head = """
+def train_and_report(
+    state: dict[str, torch.Tensor],
+    X: torch.Tensor,
+    y: torch.Tensor,
+    lr: float,
+    momentum: float,
+    steps: int,
+) -> dict[str, torch.Tensor]:
+"""
+    first, second, third = variant.told
+    start = (
+        "    start = {name: p.detach().clone() for name, p in net.named_parameters()}\n" if variant.keeps_start else ""
+    )
+    lines = "".join(f"            {line}\n" for line in variant.lines)
+    return Question(
+        name="q13",
+        section="training",
+        taught=("5-shared-mlp",),
+        title="Train with a shared layer, and say what each one did",
+        points=10,
+        task=wrapped(f"""
 Build D2L's MLP with a shared layer, a `Sequential` of linear layers at 0, 2, 4 and 6 with `nn.ReLU()` between them,
 where 2 and 4 are *one* layer. Its sizes and first values are those of `state` (a `state_dict()`). Take `steps` steps of
 `torch.optim.SGD` with `lr` and `momentum`, each on all of `X`, `y`, with `F.cross_entropy`.
 
 Return a report, a dictionary with a table for each of `net.named_parameters()`: a tensor, one row per step, and in it
 
-1. the weight's norm after the step,
-2. the norm of the gradient that the step used,
-3. update:data, which is ‖after − before‖ / ‖after‖ for what the step did to the weight.
-""",
-    answer="train_and_report",
-    stub="""
-def train_and_report(
-    state: dict[str, torch.Tensor],
-    X: torch.Tensor,
-    y: torch.Tensor,
-    lr: float,
-    momentum: float,
-    steps: int,
-) -> dict[str, torch.Tensor]:
-    # your turn
-    return ...
-""",
-    solution_code="""
-def train_and_report(
-    state: dict[str, torch.Tensor],
-    X: torch.Tensor,
-    y: torch.Tensor,
-    lr: float,
-    momentum: float,
-    steps: int,
-) -> dict[str, torch.Tensor]:
-    hidden, inputs = state["0.weight"].shape
+1. {first}
+2. {second}
+3. {third}
+"""),
+        answer="train_and_report",
+        stub=f"{head}    # your turn\n    return ...\n",
+        solution_code=f"""{head}    hidden, inputs = state["0.weight"].shape
     shared, last = nn.Linear(hidden, hidden), nn.Linear(hidden, len(state["6.bias"]))
     layers = [nn.Linear(inputs, hidden), nn.ReLU(), shared, nn.ReLU(), shared]
     net = nn.Sequential(*layers, nn.ReLU(), last)
     net.load_state_dict(state)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum)
-    report = {name: [] for name, _ in net.named_parameters()}
-    for _ in range(steps):
+    report = {{name: [] for name, _ in net.named_parameters()}}
+{start}    for _ in range(steps):
         optimizer.zero_grad()
         F.cross_entropy(net(X), y).backward()
-        before = {name: p.detach().clone() for name, p in net.named_parameters()}
+        before = {{name: p.detach().clone() for name, p in net.named_parameters()}}
         optimizer.step()
         for name, p in net.named_parameters():
-            weight, update = p.detach().norm(), (p.detach() - before[name]).norm()
-            report[name].append([weight, p.grad.norm(), update / weight])
-    return {name: torch.tensor(rows) for name, rows in report.items()}
+{lines}    return {{name: torch.tensor(rows) for name, rows in report.items()}}
 """,
-    hints=(
-        "Make the shared layer once and put that object into the `Sequential` twice; then `load_state_dict(state)`.",
-        "With momentum the update is not lr × gradient. Keep a copy of each parameter before the step, and subtract.",
-        "Per step: `zero_grad()`, `backward()`, copy the parameters, `step()`, and only then take the norms.",
-    ),
-    cases=make_cases,
-    probe=probe,
-    judge=judge,
-    picture=pictures.report,
-)
+        hints=(
+            "Make the shared layer once and put that object into the `Sequential` twice; then "
+            "`load_state_dict(state)`.",
+            "With momentum the update is not lr × gradient. Keep a copy of each parameter before the step, and "
+            "subtract.",
+            "Per step: `zero_grad()`, `backward()`, copy the parameters, `step()`, and only then take the "
+            f"{'norms' if 'norm' in variant.labels[2] + variant.labels[0] else 'numbers'}.",
+        ),
+        cases=partial(make_cases, variant),
+        probe=probe,
+        judge=judge,
+        picture=pictures.report,
+        variant=variant,
+    )
+
+
+variants = tuple(make(variant) for variant in VARIANTS)
+question = variants[0]

@@ -1,156 +1,172 @@
 """Answers to q13: typical mistakes, with words that the verdict's message must hold, and other right ones."""
 
-from ...question import Mistake
-from . import question
+from ...question import Mistake, Question
+from ..answer_parts import edited
 
-HELPERS = """
-def _tied(state):
-    hidden, inputs = state["0.weight"].shape
-    shared = nn.Linear(hidden, hidden)
-    last = nn.Linear(hidden, len(state["6.bias"]))
-    net = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), shared, nn.ReLU(), shared, nn.ReLU(), last)
-    net.load_state_dict(state)
-    return net
+LOSS = "F.cross_entropy(net(X), y).backward()"
+BEFORE = "before = {name: p.detach().clone()"
+SGD = "torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum)"
+END = "return {name: torch.tensor(rows) for name, rows in report.items()}"
 
 
-def _train(net, X, y, lr, momentum, steps, zero=True, early=False):
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum)
-    report = {name: [] for name, _ in net.named_parameters()}
+def mistakes(question: Question) -> dict[str, Mistake]:
+    solution, variant = question.solution_code, question.variant
+    of_weight, of_gradient, of_update = variant.labels
+
+    def changed(words: list[str], *changes: tuple[str, str]) -> Mistake:
+        return Mistake(words, edited(solution, *changes))
+
+    def ends(words: list[str], end: str) -> Mistake:
+        return changed(words, (END, f"report = {END.removeprefix('return ')}\n    {end}"))
+
+    weight = variant.lines[0].partition(" = ")[2].partition(",")[0].strip()
+    update = "(p.detach() - before[name])"
+    found = {
+        "the copy before the step is none": changed([of_update, "without .clone()"], (BEFORE, BEFORE[:-8])),
+        "a copy after the step": changed(
+            [of_update],
+            (
+                "optimizer.step()\n",
+                "optimizer.step()\n        before = {n: p.detach().clone() for n, p in net.named_parameters()}\n",
+            ),
+        ),
+        "under both names": ends(
+            ["names in the report", "listed under both its names"],
+            "return report | {'4' + name[1:]: rows for name, rows in report.items() if name[0] == '2'}",
+        ),
+        "the loss, too": ends(["names in the report", "loss"], "return report | {'loss': torch.ones(2, 3)}"),
+        "two layers": changed(
+            ["names in the report", "two layers, not one"],
+            ("nn.ReLU(), shared]", "nn.ReLU(), nn.Linear(hidden, hidden)]"),
+        ),
+        "two layers, one left out": changed(
+            [of_gradient, "two layers"],
+            ("nn.ReLU(), shared]", "nn.ReLU(), nn.Linear(hidden, hidden)]"),
+            ("in report.items()}", "in report.items() if name[0] != '4'}"),
+        ),
+        "no zero_grad": changed([of_gradient, "not set back to zero"], ("        optimizer.zero_grad()\n", "")),
+        "no momentum": changed(["momentum was left out"], ("momentum=momentum", "momentum=0.0")),
+        "nesterov": changed(["nesterov is on"], (SGD, f"{SGD[:-1]}, nesterov=True)")),
+        "dampening": changed(["value of"], (SGD, f"{SGD[:-1]}, dampening=0.5)")),
+        "weight decay": changed(["value of"], (SGD, f"{SGD[:-1]}, weight_decay=0.01)")),
+        "Adam": changed(["value of"], (SGD, "torch.optim.Adam(net.parameters(), lr=lr)")),
+        "half the learning rate": changed(["value of"], ("lr=lr,", "lr=lr / 2,")),
+        "a sum for the loss": changed(
+            [of_gradient, "summed over the rows"], (LOSS, "F.cross_entropy(net(X), y, reduction='sum').backward()")
+        ),
+        "half of the rows": changed([of_gradient], (LOSS, "F.cross_entropy(net(X[:10]), y[:10]).backward()")),
+        "no ReLU at the end": changed(
+            [of_gradient],
+            ("*layers, nn.ReLU(), last", "*layers, last"),
+            ("net.load_state_dict(state)", 'net.load_state_dict({k.replace("6.", "5."): v for k, v in state.items()})'),
+            (END, "return {name.replace('5.', '6.'): torch.tensor(rows) for name, rows in report.items()}"),
+        ),
+        "values of its own": changed([of_gradient], ("    net.load_state_dict(state)\n", "")),
+        "the gradient of the next step": changed(
+            [of_gradient], ("optimizer.step()\n", f"optimizer.step()\n        optimizer.zero_grad()\n        {LOSS}\n")
+        ),
+        "the weight before the step": changed(
+            [of_weight, "before the step"], (weight, weight.replace("p.detach()", "before[name]"))
+        ),
+        "lr times gradient": changed(
+            [of_update] if "cosine" in of_update else [of_update, "lr × gradient"], (update, "(-lr * p.grad)")
+        ),
+        "squared": ends(["left squared"], "return {name: rows**2 for name, rows in report.items()}"),
+        "in percents": ends(["percents"], "return {name: 100 * rows for name, rows in report.items()}"),
+        "columns changed": ends(
+            ["columns changed places"], "return {name: rows[:, [1, 0, 2]] for name, rows in report.items()}"
+        ),
+        "one step only": changed(["shape of the table"], ("range(steps)", "range(1)")),
+        "one step more": changed(["shape of the table"], ("range(steps)", "range(steps + 1)")),
+        "the means over steps": ends(
+            ["shape of the table"], "return {name: rows.mean(0) for name, rows in report.items()}"
+        ),
+        "rows and columns changed": ends(
+            ["shape of the table"], "return {name: rows.T for name, rows in report.items()}"
+        ),
+        "rows of different lengths": ends(
+            ["shape of the table"], "return {name: [*rows.tolist()[:-1], [1.0]] for name, rows in report.items()}"
+        ),
+        "a list": ends(["type of what was returned", "a dict"], "return list(report.values())"),
+        "words": ends(["type of the table", "numbers"], "return {name: 'a table' for name in report}"),
+    }
+    return found
+
+
+def others(question: Question) -> dict[str, str]:
+    solution, variant = question.solution_code, question.variant
+    numbers = {
+        "weight norm": "after.norm(), gradient.norm(), (after - before).norm() / after.norm()",
+        "distance from the start": "(after - start).norm(), gradient.abs().max(), (after - before).norm()",
+        "root mean square of the weight": "after.square().mean() ** 0.5, gradient.square().mean() ** 0.5, "
+        "-((after - before) * gradient).sum() / (after - before).norm() / gradient.norm()",
+    }[variant.labels[0]]
+    head = "\ndef train_and_report(state, X, y, lr, momentum, steps):\n"
+    found = {
+        "by hand, as tuples": f"""
+def row(start, before, after, gradient):
+    return tuple(number.item() for number in ({numbers}))
+
+{head}    values = {{name: value.clone() for name, value in state.items() if name[0] != "4"}}
+    speed = {{name: torch.zeros_like(value) for name, value in values.items()}}
+    report = {{name: [] for name in values}}
     for _ in range(steps):
-        if zero:
-            optimizer.zero_grad()
-        F.cross_entropy(net(X), y).backward()
-        before = {name: p.detach().clone() for name, p in net.named_parameters()}
-        optimizer.step()
+        leaves = {{name: value.clone().requires_grad_() for name, value in values.items()}}
+        H = X
+        for i in "0226":
+            H = F.linear(H.relu() if H is not X else H, leaves[f"{{i}}.weight"], leaves[f"{{i}}.bias"])
+        F.cross_entropy(H, y).backward()
+        for name, leaf in leaves.items():
+            speed[name] = momentum * speed[name] + leaf.grad
+            values[name] = values[name] - lr * speed[name]
+            report[name].append(row(state[name], leaf.detach(), values[name], leaf.grad))
+    return report
+""",
+        "with hooks of the optimizer": f"""
+def row(start, before, after, gradient):
+    return [{numbers}]
+
+{head}    hidden, inputs = state["0.weight"].shape
+    shared = nn.Linear(hidden, hidden)
+    net = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), shared, nn.ReLU(), shared, nn.ReLU())
+    net.append(nn.Linear(hidden, len(state["6.bias"])))
+    net.load_state_dict(state)
+    report, before = {{}}, {{}}
+    optimizer = torch.optim.SGD(net.parameters(), lr, momentum)
+
+    def keep(*_):
+        before.update((name, p.detach().clone()) for name, p in net.named_parameters())
+
+    def note(*_):
         for name, p in net.named_parameters():
-            weight = before[name].norm() if early else p.detach().norm()
-            report[name].append([weight, p.grad.norm(), (p.detach() - before[name]).norm() / weight])
-    return {name: torch.tensor(rows) for name, rows in report.items()}
-"""
+            report.setdefault(name, []).append(row(state[name], before[name], p.detach(), p.grad))
 
-MISTAKES: dict[str, Mistake] = {
-    "the copy before the step is none": Mistake(
-        ["update:data ratio", "without .clone()"],
-        question.solution_code.replace(".detach().clone()", ".detach()"),
-    ),
-    "under both names": Mistake(
-        ["names in the report", "listed under both its names"],
-        question.solution_code.replace("for name, rows in report.items()}", "for name, rows in twice(report).items()}")
-        + """
-
-def twice(report):
-    return report | {"4" + name[1:]: rows for name, rows in report.items() if name[0] == "2"}
+    optimizer.register_step_pre_hook(keep)
+    optimizer.register_step_post_hook(note)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.CrossEntropyLoss()(net(X), y).backward()
+        optimizer.step()
+    return {{name: torch.stack([torch.stack(r) for r in rows]) for name, rows in report.items()}}
 """,
-    ),
-    "the loss, too": Mistake(
-        ["names in the report", "loss"],
-        question.solution_code.replace("report.items()}", "report.items()} | {'loss': torch.ones(2, 3)}"),
-    ),
-    "two layers": Mistake(
-        ["names in the report", "two layers, not one"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    sizes = [state[f"{i}.weight"].shape[::-1] for i in (0, 2, 4, 6)]
-    a, b, c, d = (nn.Linear(*size) for size in sizes)
-    net = nn.Sequential(a, nn.ReLU(), b, nn.ReLU(), c, nn.ReLU(), d)
-    net.load_state_dict(state)
-    return _train(net, X, y, lr, momentum, steps)
-""",
-    ),
-    "two layers, one left out": Mistake(
-        ["gradient norm", "two layers"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    sizes = [state[f"{i}.weight"].shape[::-1] for i in (0, 2, 4, 6)]
-    a, b, c, d = (nn.Linear(*size) for size in sizes)
-    net = nn.Sequential(a, nn.ReLU(), b, nn.ReLU(), c, nn.ReLU(), d)
-    net.load_state_dict(state)
-    report = _train(net, X, y, lr, momentum, steps)
-    return {name: rows for name, rows in report.items() if name[0] != "4"}
-""",
-    ),
-    "no zero_grad": Mistake(
-        ["gradient norm", "not set back to zero"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    return _train(_tied(state), X, y, lr, momentum, steps, zero=False)
-""",
-    ),
-    "no momentum": Mistake(
-        ["gradient norm", "momentum was left out"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    return _train(_tied(state), X, y, lr, 0.0, steps)
-""",
-    ),
-    "the weight before the step": Mistake(
-        ["weight norm", "before the step"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    return _train(_tied(state), X, y, lr, momentum, steps, early=True)
-""",
-    ),
-    "lr times gradient": Mistake(
-        ["update:data ratio", "lr × gradient"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    report = _train(_tied(state), X, y, lr, momentum, steps)
-    return {name: torch.stack([r[:, 0], r[:, 1], lr * r[:, 1] / r[:, 0]], 1) for name, r in report.items()}
-""",
-    ),
-    "squared": Mistake(
-        ["gradient norm", "left squared"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    report = _train(_tied(state), X, y, lr, momentum, steps)
-    return {name: rows**2 for name, rows in report.items()}
-""",
-    ),
-    "one step only": Mistake(
-        ["shape of the table"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    return _train(_tied(state), X, y, lr, momentum, 1)
-""",
-    ),
-    "rows and columns changed": Mistake(
-        ["shape of the table"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    report = _train(_tied(state), X, y, lr, momentum, steps)
-    return {name: rows.T for name, rows in report.items()}
-""",
-    ),
-    "rows of different lengths": Mistake(
-        ["shape of the table"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    report = _train(_tied(state), X, y, lr, momentum, steps)
-    return {name: [*rows.tolist()[:-1], [1.0]] for name, rows in report.items()}
-""",
-    ),
-    "a list": Mistake(
-        ["type of what was returned", "a dict"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    return list(_train(_tied(state), X, y, lr, momentum, steps).values())
-""",
-    ),
-    "words": Mistake(
-        ["type of the table", "numbers"],
-        """
-def train_and_report(state, X, y, lr, momentum, steps):
-    report = _train(_tied(state), X, y, lr, momentum, steps)
-    return {name: "a table" for name in report}
-""",
-    ),
-}
-MISTAKES = {name: Mistake(words, source + HELPERS) for name, (words, source) in MISTAKES.items()}
-
-OTHERS: dict[str, str] = {
-    "with track": """
-def train_and_report(state, X, y, lr, momentum, steps):
-    hidden, inputs = state["0.weight"].shape
+        "a tensor made before": edited(
+            solution,
+            (
+                END,
+                "table = {name: torch.zeros(steps, 3, dtype=torch.float64) for name in report}\n"
+                "    for name, rows in report.items():\n        for i, row in enumerate(rows):\n"
+                "            table[name][i] = torch.stack(row)\n    return table",
+            ),
+        ),
+        "as numpy's lists": edited(solution, ("torch.tensor(rows)", "torch.tensor(rows).numpy().tolist()")),
+        "written otherwise": edited(
+            solution,
+            ("optimizer.zero_grad()", "net.zero_grad(set_to_none=False)"),
+            (LOSS, "(-F.log_softmax(net(X), 1)[torch.arange(len(y)), y]).mean().backward()"),
+        ),
+    }
+    if variant.labels[0] == "weight norm":
+        found["with track"] = f"""{head}    hidden, inputs = state["0.weight"].shape
     shared, last = nn.Linear(hidden, hidden), nn.Linear(hidden, len(state["6.bias"]))
     net = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), shared, nn.ReLU(), shared, nn.ReLU(), last)
     net.load_state_dict(state)
@@ -162,24 +178,6 @@ def train_and_report(state, X, y, lr, momentum, steps):
             optimizer.step()
     frame = record.frame()
     columns = ["weight_norm", "grad_norm", "update_ratio"]
-    return {name: rows[columns].values.tolist() for name, rows in frame.groupby("parameter")}
-""",
-    "by hand, as tuples": """
-def train_and_report(state, X, y, lr, momentum, steps):
-    values = {name: value.clone() for name, value in state.items() if name[0] != "4"}
-    speed = {name: torch.zeros_like(value) for name, value in values.items()}
-    report = {name: [] for name in values}
-    for _ in range(steps):
-        leaves = {name: value.clone().requires_grad_() for name, value in values.items()}
-        H = X
-        for i in "0226":
-            H = F.linear(H.relu() if H is not X else H, leaves[f"{i}.weight"], leaves[f"{i}.bias"])
-        F.cross_entropy(H, y).backward()
-        for name, leaf in leaves.items():
-            speed[name] = momentum * speed[name] + leaf.grad
-            values[name] = values[name] - lr * speed[name]
-            size = values[name].norm().item()
-            report[name].append((size, leaf.grad.norm(), (lr * speed[name]).norm().item() / size))
-    return report
-""",
-}
+    return {{name: rows[columns].values.tolist() for name, rows in frame.groupby("parameter")}}
+"""
+    return found

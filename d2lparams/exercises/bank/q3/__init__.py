@@ -1,16 +1,30 @@
 """Tell what trains from what is merely kept."""
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from torch import Generator, nn
 
-from ...compare import Fact, Wrong, names
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import integer, normal
+from .judge import judge
 from .probe import Fancy, Parallel, probe
 
 
-def make_cases(rng: Generator) -> list[Case]:
+class Variant(NamedTuple):
+    """Which names are asked for: of what trains, or of what doesn't; second names of tied parameters, too, or not."""
+
+    trains: bool
+    second: bool
+
+    def names(self, train: set[str], second: set[str], every: list[str]) -> set[str]:
+        """Return the names asked for, given those that train, the second ones, and all."""
+        found = train if self.trains else set(every) - train
+        return found if self.second else found - second
+
+
+def make_cases(variant: Variant, rng: Generator) -> list[Case]:
     cases = []
     for shared_trains in (True, False):
         width = integer(rng, 2, 4)
@@ -18,58 +32,89 @@ def make_cases(rng: Generator) -> list[Case]:
         blocks[1].append(nn.BatchNorm1d(width))
         shared, fancy = nn.Linear(2 * width, 2 * width), Fancy(2 * width, normal(rng, 2 * width, 2 * width))
         net = nn.Sequential(Parallel(*blocks), shared, fancy, shared)
-        layers = [blocks[0][0], blocks[1][0], fancy.linear]
-        for layer in layers:
-            layer.weight.requires_grad_(bool(integer(rng, 0, 1)))
-            layer.bias.requires_grad_(bool(integer(rng, 0, 1)))
+        for layer in (blocks[0][0], blocks[1][0], fancy.linear):
+            trains = bool(integer(rng, 0, 1))  # one of the two, so that a layer is never frozen or free as a whole
+            layer.weight.requires_grad_(trains)
+            layer.bias.requires_grad_(not trains)
         shared.requires_grad_(shared_trains)
-        every = list(net.state_dict())
-        train = {name for name, p in net.named_parameters(remove_duplicate=False) if p.requires_grad}
-        label = f"a shared layer that {'trains' if shared_trains else 'is frozen'}"
-        expected = {"names": sorted(set(every) - train), "every": every, "second": [n for n in every if n[:2] == "3."]}
-        buffers = [name for name, _ in net.named_buffers()]
-        expected |= {"buffers": [name for name in buffers if name in every]}
-        expected |= {"unsaved": [name for name in buffers if name not in every]}
-        cases.append(Case(label, {"net": net}, expected))
+        cases.append(
+            Case(
+                f"a shared layer that {'trains' if shared_trains else 'is frozen'}",
+                {"net": net},
+                _expected(variant, net),
+            )
+        )
     return cases
 
 
-def judge(expected: Any, facts: Fact) -> None:
-    actual = names(facts["names"], "what was returned")
-    wanted = expected["names"]
-    if actual == wanted:
-        return
-    extra, missing = sorted(set(actual) - set(wanted)), sorted(set(wanted) - set(actual))
-    likely = ""
-    if set(extra) & set(expected["unsaved"]):
-        likely = "a name came that state_dict does not hold: a buffer may be kept without being saved"
-    elif any(name not in expected["every"] for name in extra):
-        likely = "these are not the names of state_dict, which are whole paths"
-    elif extra and set(extra) <= set(expected["second"]):
-        likely = "the second name of a tied parameter, which named_parameters() leaves out, was taken for fixed"
-    elif set(missing) & set(expected["buffers"]):
-        likely = "buffers were left out"
-    elif missing and set(missing) <= set(expected["second"]):
-        likely = "the second name of a frozen, tied parameter was left out"
-    elif missing:
-        likely = "frozen parameters were left out"
-    if missing:
-        actual_names = f"a list without them, but with {extra}," if extra else "a list without them"
-        raise Wrong("names", actual_names, f"also {missing}", likely)
-    if not extra:
-        raise Wrong("names", "one of them twice", "each one once")
-    raise Wrong("names", f"also {extra}", "none but those that never train", likely)
+def _expected(variant: Variant, net: nn.Module) -> dict[str, Any]:
+    every = list(net.state_dict())
+    named = dict(net.named_parameters(remove_duplicate=False))
+    train = {name for name, p in named.items() if p.requires_grad}
+    second = set(named) - set(dict(net.named_parameters()))
+    buffers = {name for name, _ in net.named_buffers()}
+    wanted, other = variant.names(train, second, every), variant._replace(trains=not variant.trains)
+    mistakes = {
+        "buffers were left out": wanted - buffers,
+        "frozen parameters were left out": wanted & buffers,
+        "the second name of a tied parameter, which named_parameters() leaves out, was taken for fixed": wanted
+        | (train & second),
+        "the second name of a frozen, tied parameter was left out": wanted - second,
+        "the second name of a tied parameter was left out": wanted - second,
+        "the second names of tied parameters were listed, too": variant._replace(second=True).names(
+            train, second, every
+        ),
+        "buffers were taken for parameters": wanted | (buffers & set(every)),
+        "frozen parameters were listed, too": wanted | set(named) if variant.second else wanted | set(named) - second,
+        "these are the names of all others": other.names(train, second, every),
+        "all names of state_dict came": set(every),
+        "weights alone were looked at": {name for name in wanted if "weight" in name},
+    }
+    if variant.trains:  # where there are no such mistakes
+        for mistake in (*mistakes,)[:4]:
+            del mistakes[mistake]
+    return {
+        "names": sorted(wanted),
+        "every": every,
+        "unsaved": sorted(buffers - set(every)),
+        "mistakes": {mistake: sorted(found) for mistake, found in mistakes.items()},
+        "rule": "train" if variant.trains else "never train",
+    }
 
 
-question = Question(
-    name="q3",
-    section="access",
-    taught=("1-access",),
-    title="Name what never trains",
-    points=5,
-    task="""
-`state_dict()` holds more than an optimizer changes. Return the names in it, in any order, whose values no step of any
-optimizer over `net.parameters()` can change. In naive code: the names that are left over after
+def make(variant: Variant) -> Question:
+    answer = "trained_names" if variant.trains else "fixed_names"
+    answer = answer if variant.second else f"first_{answer}"
+    asked = "changes" if variant.trains else "can change"
+    whose = "a step of an optimizer" if variant.trains else "no step of any\noptimizer"
+    left = "that have other values" if variant.trains else "that are left over"
+    places = "one layer in two places"
+    if not variant.second:
+        places += ", which has two names for each of its\nparameters: of two such names return the first alone"
+    elif variant.trains:
+        places += ", which has two names for each of its\nparameters: both count"
+    head = f"\ndef {answer}(net: nn.Module) -> list[str]:\n"
+    kept = "in trained" if variant.trains else "not in trained"
+    lines = ["named = net.named_parameters(remove_duplicate=False)"]
+    lines += ["trained = {name for name, p in named if p.requires_grad}"]
+    if variant.second:
+        lines += [f"return [name for name in net.state_dict() if name {kept}]"]
+    else:
+        lines += ["first = dict(net.named_parameters()) | dict(net.named_buffers())"]
+        lines += [f"return [name for name in net.state_dict() if name {kept} and name in first]"]
+    third = "`named_parameters(remove_duplicate=False)` gives them all; keep those with `requires_grad`."
+    if not variant.second:
+        third += " `named_parameters()` says which ones come first."
+    return Question(
+        name="q3",
+        section="access",
+        taught=("1-access",),
+        title="Name what trains" if variant.trains else "Name what never trains",
+        points=5,
+        task=wrapped(f"""
+`state_dict()` holds {"what an optimizer changes, and more" if variant.trains else "more than an optimizer changes"}. \
+Return the names in it, in any order, whose values {whose} over `net.parameters()` {asked}. In naive code: the names \
+{left} after
 
     for p in net.parameters():
         if p.requires_grad:
@@ -77,26 +122,23 @@ optimizer over `net.parameters()` can change. In naive code: the names that are 
     torch.optim.SGD(net.parameters(), lr=1.0).step()
 
 has changed all it can. The nets have a `Parallel` block, a `Fancy` one with fixed weights, some frozen parameters, and
-one layer in two places.
-""",
-    answer="fixed_names",
-    stub="""
-def fixed_names(net: nn.Module) -> list[str]:
-    # your turn
-    return ...
-""",
-    solution_code="""
-def fixed_names(net: nn.Module) -> list[str]:
-    named = net.named_parameters(remove_duplicate=False)
-    trained = {name for name, p in named if p.requires_grad}
-    return [name for name in net.state_dict() if name not in trained]
-""",
-    hints=(
-        "Start from all the names in `state_dict()`, and take away those that train.",
-        "A layer in two places has two names in `state_dict()`, but `named_parameters()` gives only the first.",
-        "`named_parameters(remove_duplicate=False)` gives them all; keep those with `requires_grad`.",
-    ),
-    cases=make_cases,
-    probe=probe,
-    judge=judge,
-)
+{places}.
+"""),
+        answer=answer,
+        stub=f"{head}    # your turn\n    return ...\n",
+        solution_code=head + "".join(f"    {line}\n" for line in lines),
+        hints=(
+            f"Start from all the names in `state_dict()`, and {'keep' if variant.trains else 'take away'} those that "
+            "train.",
+            "A layer in two places has two names in `state_dict()`, but `named_parameters()` gives only the first.",
+            third,
+        ),
+        cases=partial(make_cases, variant),
+        probe=probe,
+        judge=judge,
+        variant=variant,
+    )
+
+
+variants = tuple(make(Variant(*which)) for which in ((False, True), (True, True), (False, False), (True, False)))
+question = variants[0]

@@ -9,8 +9,8 @@ from d2lparams.exercises.inside.plain_data import describe
 
 
 def probe(answer: Callable[..., Any], net: nn.Module, X: Tensor) -> dict[str, Any]:
-    """The shapes that the answer found, and those that the net has after its first batch."""
-    facts: dict[str, Any] = {"shapes": describe(answer(net))}
+    """What the answer said of the net, and the shapes that the net has after its first batch."""
+    facts: dict[str, Any] = {"returned": describe(answer(net))}
     try:
         net(X)
         facts["then"] = describe({name: tuple(p.shape) for name, p in net.named_parameters()})

@@ -1,116 +1,138 @@
 """Repair a layer."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ... import compare
-from ...compare import Fact, Wrong, same_tensor
 from ...question import Case, Question
+from ..answer_parts import wrapped
 from ..case_parts import descend, integer, normal, real
+from .judge import judge
 from .probe import probe
 
-
-class _Scaled(nn.Module):
-    """What the learner's layer promises."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.scale = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, X: Tensor) -> Tensor:
-        return torch.relu(X @ self.weight + self.bias) * self.scale
+PLAIN, DATA, DETACHED = "plain", "data", "detached"  # the three faults
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
 
 
-def make_cases(rng: Generator) -> list[Case]:
-    cases = []
+class Variant(NamedTuple):
+    """What a layer promises, and its faults.
+
+    function: of X W + b. third, sign: the third parameter, and whether it multiplies ("*") or is added ("+").
+    faults: of the weight, the bias, the third. answer: the class's name.
+    """
+
+    function: str
+    third: str
+    sign: str
+    faults: tuple[str, str, str]
+    answer: str
+
+
+VARIANTS = (
+    Variant("relu", "scale", "*", (DATA, PLAIN, DETACHED), "ScaledLinear"),
+    Variant("tanh", "shift", "+", (PLAIN, DETACHED, DATA), "ShiftedLinear"),
+    Variant("sigmoid", "gate", "*", (DETACHED, DATA, PLAIN), "GatedLinear"),
+)
+
+
+def make_cases(variant: Variant, rng: Generator) -> list[Case]:
+    cases, third = [], variant.third
+
+    def promised(p: dict[str, Tensor], X: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        Y = function(X @ p["weight"] + p["bias"])
+        return Y * p[third] if variant.sign == "*" else Y + p[third]
+
     for _ in range(2):
         inputs, outputs, n = integer(rng, 2, 4), integer(rng, 5, 7), 12
-        state = {"weight": normal(rng, inputs, outputs), "bias": normal(rng, outputs), "scale": normal(rng, outputs)}
+        state = {"weight": normal(rng, inputs, outputs), "bias": normal(rng, outputs), third: normal(rng, outputs)}
         X, Y, lr = normal(rng, n, inputs), normal(rng, n, outputs), real(rng, 0.5, 1)
-        layer = _Scaled(inputs, outputs)
-        layer.load_state_dict(state)
-        expected: dict[str, Any] = {"start": state, "output": layer(X).detach()}
-        expected["unclipped"] = ((X @ layer.weight + layer.bias) * layer.scale).detach()
+        layer = nn.ParameterDict({name: nn.Parameter(value.clone()) for name, value in state.items()})
+        own, function = dict(layer.items()), FUNCTIONS[variant.function]
+        expected: dict[str, Any] = {"start": state, "output": promised(state, X, function)}
+        others = {name: promised(state, X, other) for name, other in FUNCTIONS.items() if other is not function}
+        bare = state | {"bias": torch.zeros(outputs)}
+        expected["mistakes"] = {
+            f"{variant.function} was lost in the repair": promised(state, X, lambda Z: Z),
+            "the bias was lost in the repair": promised(bare, X, function),
+            f"{third} was lost in the repair": function(X @ state["weight"] + state["bias"]),
+            f"{third} came before {variant.function}": function(
+                promised(state, X, lambda Z: Z),
+            ),
+            **{f"{name} was taken for {variant.function}": other for name, other in others.items()},
+        }
         for _ in range(3):
-            descend(layer, F.mse_loss(layer(X), Y), lr)
-        expected["values"] = layer.state_dict()
+            descend(layer, F.mse_loss(promised(own, X, function), Y), lr)
+        expected["values"] = {name: value.detach() for name, value in own.items()}
         given = {"sizes": (inputs, outputs), "state": state, "X": X, "Y": Y, "lr": lr, "steps": 3}
         cases.append(Case(f"with {inputs} inputs and {outputs} outputs", given, expected))
     return cases
 
 
-def judge(expected: Any, facts: Fact) -> None:
-    actual, wanted = compare.names(facts["names"], "the names in state_dict"), sorted(expected["start"])
-    if actual != wanted:
-        plain = "a plain tensor is among the attributes, and the layer does not know of it"
-        raise Wrong("names in state_dict", actual, wanted, plain if set(actual) < set(wanted) else "")
-    if "output" not in facts:
-        raise Wrong("shapes in state_dict", "others", {name: tuple(t.shape) for name, t in expected["start"].items()})
-    mistakes = {"relu was lost in the repair": expected["unclipped"]}
-    same_tensor(facts["output"], expected["output"], "the output", mistakes)
-    for name, start in expected["start"].items():
-        value = compare.tensor(facts["values"][name], name, start.dtype)
-        if torch.equal(value, start.double()):
-            likely = "no gradient reaches it, or the optimizer is not given it: .data, .detach() and buffers do that"
-            raise Wrong(f"value of {name} after three steps", "what it was at the start", "another one", likely)
-    for name, value in expected["values"].items():
-        same_tensor(facts["values"][name], value, f"{name} after three steps")
-    still = sorted(set(wanted) - set(compare.names(facts["moved"], "what moved")))
-    if still:
-        likely = "it starts where no gradient flows: zeros multiplied by zeros"
-        raise Wrong(f"values of {', '.join(still)} after three steps from its own start", "the same", "others", likely)
+def layer(variant: Variant, faults: tuple[str, str, str] | None = None) -> str:
+    """Return the code of the layer, with these faults or without any."""
+    weight, bias, third = faults or ("", "", "")
+
+    def made(value: str, fault: str) -> str:
+        if fault != PLAIN:
+            return f"nn.Parameter(torch.{value})"
+        return f"torch.{value[:-1]}, requires_grad=True)"
+
+    def used(name: str, fault: str) -> str:
+        return f"self.{name}" + {DATA: ".data", DETACHED: ".detach()"}.get(fault, "")
+
+    first = "ones" if variant.sign == "*" else "zeros"
+    return f"""
+class {variant.answer}(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = {made("randn(inputs, outputs)", weight)}
+        self.bias = {made("zeros(outputs)", bias)}
+        self.{variant.third} = {made(f"{first}(outputs)", third)}
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        Y = torch.{variant.function}(X @ {used("weight", weight)} + {used("bias", bias)})
+        return Y {variant.sign} {used(variant.third, third)}
+"""
 
 
-question = Question(
-    name="q7",
-    section="custom",
-    taught=("1-access",),
-    title="Repair a layer that never trains",
-    points=7,
-    task="""
-This layer promises `relu(X W + b) * scale`, and computes it, too. But train it, and nothing in it moves. Repair it in
-place; keep the names `weight`, `bias` and `scale`. It is judged by its `state_dict()`, its output, and its values after
+def make(variant: Variant) -> Question:
+    function, third, sign, faults, answer = variant
+    return Question(
+        name="q7",
+        section="custom",
+        taught=("1-access",),
+        title="Repair a layer that never trains",
+        points=7,
+        task=wrapped(f"""
+This layer promises `{function}(X W + b) {sign} {third}`, and computes it, too. But train it, and nothing in it moves. \
+Repair it in
+place; keep the names `weight`, `bias` and `{third}`. It is judged by its `state_dict()`, its output, and its values \
+after
 some steps of gradient descent.
-""",
-    answer="ScaledLinear",
-    stub="""
-class ScaledLinear(nn.Module):
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(inputs, outputs))
-        self.bias = torch.zeros(outputs, requires_grad=True)
-        self.scale = nn.Parameter(torch.ones(outputs))
+"""),
+        answer=answer,
+        stub=f"{layer(variant, faults)}\n\n# your turn\n",
+        solution_code=layer(variant),
+        hints=(
+            f"There are three faults, one for each of weight, bias and {third}.",
+            "Print `list(layer.state_dict())`: who is missing? Then `p.grad` of each after a backward pass: who has "
+            "None?",
+            "The layer sees a tensor only if it is an `nn.Parameter`; `.data` and `.detach()` cut it out of the graph.",
+        ),
+        cases=partial(make_cases, variant),
+        probe=probe,
+        judge=judge,
+        variant=variant,
+    )
 
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        Y = torch.relu(X @ self.weight.data + self.bias)
-        return Y * self.scale.detach()
 
-
-# your turn
-""",
-    solution_code="""
-class ScaledLinear(nn.Module):
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(inputs, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.scale = nn.Parameter(torch.ones(outputs))
-
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        Y = torch.relu(X @ self.weight + self.bias)
-        return Y * self.scale
-""",
-    hints=(
-        "There are three faults, one for each of weight, bias and scale.",
-        "Print `list(layer.state_dict())`: who is missing? Then `p.grad` of each after a backward pass: who has None?",
-        "The layer sees a tensor only if it is an `nn.Parameter`; `.data` and `.detach()` cut it out of the graph.",
-    ),
-    cases=make_cases,
-    probe=probe,
-    judge=judge,
-)
+variants = tuple(make(variant) for variant in VARIANTS)
+question = variants[0]

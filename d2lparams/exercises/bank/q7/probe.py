@@ -29,9 +29,10 @@ def probe(
 
 
 def _descend(layer: nn.Module, X: Tensor, Y: Tensor, lr: float, steps: int) -> None:
+    held = nn.ParameterList(layer.parameters())  # as an optimizer holds them: what comes later it does not know
     for _ in range(steps):
-        layer.zero_grad()
+        held.zero_grad()
         loss = F.mse_loss(layer(X), Y)
         if loss.requires_grad:
             loss.backward()
-        step(layer, lr)
+        step(held, lr)

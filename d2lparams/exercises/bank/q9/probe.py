@@ -26,12 +26,18 @@ class Speller(nn.Module):
 
 
 def probe(answer: Callable[..., Any], net: Speller, ids: Tensor, following: Tensor, lr: float) -> dict[str, Any]:
-    """Output, gradient of the embedding's weight, and the output after a step with the parameters there are."""
+    """Output, gradient of the embedding's weight, the parameters there are, and the output after a step with them."""
+    before = [net.body.weight, net.body.bias, net.head.bias]
     answer(net)
     output = net(ids)
+    named = dict(net.named_parameters(remove_duplicate=False))
     facts: dict[str, Any] = {"output": describe(output), "count": describe(sum(p.numel() for p in net.parameters()))}
+    facts["names"] = describe(list(named))
+    facts["trains"] = describe(all(p.requires_grad for p in named.values()))
     F.cross_entropy(output, following).backward()
     facts["gradient"] = describe(net.embed.weight.grad)
     step(net, lr)
     facts["later"] = describe(net(ids))
+    after = [net.body.weight, net.body.bias, net.head.bias]
+    facts["kept"] = describe(all(p is q for p, q in zip(before, after, strict=True)))
     return facts

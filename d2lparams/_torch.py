@@ -15,6 +15,7 @@ import torch
 import torch.overrides
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
 
 # ---- what all rooms need
 
@@ -262,6 +263,16 @@ def when_backward_ends(action: Callable[[], object]) -> None:
 def version(tensor: Tensor) -> int:
     """Return how often a tensor was changed in place. Ask `lacking_for_backward` first."""
     return tensor._version
+
+
+def has_step_hooks(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has hooks of its own that run before a step."""
+    found = getattr(optimizer, "_optimizer_step_pre_hooks", None)
+    if found is None:
+        _missing(
+            "Optimizer._optimizer_step_pre_hooks", "gradients are read before an optimizer's own hooks change them"
+        )
+    return bool(found)
 
 
 def children(module: nn.Module) -> dict[str, nn.Module]:

@@ -15,6 +15,7 @@ import torch
 import torch.overrides
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
 
 # ---- what all rooms need
 
@@ -264,6 +265,16 @@ def version(tensor: Tensor) -> int:
     return tensor._version
 
 
+def has_step_hooks(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has hooks of its own that run before a step."""
+    found = getattr(optimizer, "_optimizer_step_pre_hooks", None)
+    if found is None:
+        _missing(
+            "Optimizer._optimizer_step_pre_hooks", "gradients are read before an optimizer's own hooks change them"
+        )
+    return bool(found)
+
+
 def children(module: nn.Module) -> dict[str, nn.Module]:
     """Return {name: module} of what stands right below a module; unlike `named_children`, all names of one module."""
     return {name: child for name, child in module._modules.items() if child is not None}
@@ -305,7 +316,7 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether the module itself was compiled, by `torch.compile` or in place."""
     if not hasattr(nn.Module, "_compiled_call_impl"):
         _missing("nn.Module._compiled_call_impl", "whether a net was compiled in place cannot be told")
-    wrapped = hasattr(module, "_orig_mod") or type(module).__name__ == "OptimizedModule"
+    wrapped = "_orig_mod" in module._modules or type(module).__name__ == "OptimizedModule"
     return wrapped or getattr(module, "_compiled_call_impl", None) is not None
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,35 +13,17 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 from torch.utils.hooks import RemovableHandle
 
-from . import _closures, _processes, _torch
-from ._histograms import Histogram, histogram
+from . import _processes, _steps, _torch
+from ._histograms import histogram
 from ._splits import Split
+from ._steps import Step
 from ._turns import turns
 from .record import Record
 from .uses import Uses, lacking
 
 MOST_PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
 
-_Uses = tuple[tuple[str, ...], Tensor, Tensor]
-
-
-@dataclass
-class _Step:
-    """A step of an optimizer that has begun, and what was measured of it so far.
-
-    Attributes:
-        number: counted from 0.
-        before: {parameter: its value before}, like all that follows for what is recorded of this step.
-        gradients: {parameter: the norm of its gradient}.
-        uses: {parameter: its gradient by use}.
-        histograms: {(name, "gradient"): histogram}.
-    """
-
-    number: int
-    before: dict[Tensor, Tensor] = field(default_factory=dict)
-    gradients: dict[Tensor, Tensor] = field(default_factory=dict)
-    uses: dict[Tensor, _Uses] = field(default_factory=dict)
-    histograms: dict[tuple[str, str], Histogram] = field(default_factory=dict)
+_COMPILED = "a part of the net is compiled or scripted"
 
 
 class Tracker:
@@ -73,7 +54,7 @@ class Tracker:
         self.net, self.record, self.names, self.each_row = net, record, dict(names), each_row
         self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
         self.steps = dict.fromkeys(self.names, record.total_steps)  # parameter -> how many steps it has had
-        self.begun: dict[Optimizer, list[_Step]] = {}  # a step may call another
+        self.begun: dict[Optimizer, list[Step]] = {}  # a step may call another
         # optimizer -> (which parameters it has, those of them that are watched)
         self.known: WeakKeyDictionary[Optimizer, tuple[list[int], list[Tensor]]] = WeakKeyDictionary()
         self.first: dict[Tensor, Tensor] = {}  # parameter -> its value at the start
@@ -110,7 +91,7 @@ class Tracker:
 
     def _start_uses(self) -> None:
         if any(isinstance(m, torch.jit.ScriptModule) or _torch.is_compiled(m) for m in self.net.modules()):
-            self._not_split("a part of the net is compiled or scripted")
+            self._not_split(_COMPILED)
         elif name := lacking(self.net) or _torch.lacking_for_backward():
             self._not_split(f"torch {torch.__version__} has no {name}")
             self._warn(self.record.note)
@@ -122,6 +103,8 @@ class Tracker:
                     "no forward pass was seen: the loop has to call the net itself, net(X), outside torch.func and "
                     "torch.compile"
                 )
+            # torch advises against hooks where a net is compiled: the watch by use ends there
+            warnings.filterwarnings("ignore", r"Using .torch\.compile\(module\). when there are global hooks")
             self.uses = Uses(self.net, self._used, self._cannot_follow, MOST_PLACES, [*self.names])
             self.uses.start()
 
@@ -140,6 +123,9 @@ class Tracker:
             if self.uses:
                 self.uses.stop()
             self._forget_splits([*self.splits])
+            for steps in self.begun.values():
+                for step in steps:
+                    step.end()
         self.first, self.begun, self.spare = {}, {}, {}
 
     # ---- errors
@@ -176,11 +162,12 @@ class Tracker:
         mine = self._mine(optimizer)
         if not mine:
             return None
-        step = _Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
+        step = Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
         begun = self.begun.setdefault(optimizer, [])
         begun.append(step)
-        del begun[:-4]  # a step that raises an error never ends
-        closure = _closures.given(args, kwargs)
+        while len(begun) > 4:  # a step that raises an error never ends
+            begun.pop(0).end()
+        closure = _steps.given(args, kwargs)
         if self.record.is_due(step.number):
             self._look_for_old(mine)
             for p in self._whose_turn(step.number, mine):
@@ -192,8 +179,11 @@ class Tracker:
         # the optimizer may work in the gradient's own memory: look before it does
         measure = self._noting("a step")(partial(self._measure_gradients, optimizer, step, mine))
         if closure:
-            return _closures.followed(args, kwargs, measure)
-        measure()
+            return _steps.followed(args, kwargs, measure)
+        if _torch.has_step_hooks(optimizer):  # they may clip
+            step.last = optimizer.register_step_pre_hook(lambda *_: measure())
+        else:
+            measure()
         return None
 
     @torch.no_grad()
@@ -206,6 +196,7 @@ class Tracker:
         mine = self._mine(optimizer)
         with self._noting("a step"):
             self._record(step)
+            step.end()
         self._forget_splits(mine)
         new = all(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
         self.steps |= dict.fromkeys(mine, step.number + 1)
@@ -286,7 +277,7 @@ class Tracker:
     # ---- what is recorded of a step
 
     @torch.no_grad()
-    def _measure_gradients(self, optimizer: Optimizer, step: _Step, mine: list[Tensor]) -> None:
+    def _measure_gradients(self, optimizer: Optimizer, step: Step, mine: list[Tensor]) -> None:
         """Measure the gradients of a step, in the units in which the optimizer uses them; the last time counts."""
         step.gradients, step.uses, step.histograms = {}, {}, {}
         if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
@@ -310,7 +301,9 @@ class Tracker:
                     step.histograms[name, "gradient"] = counts, reach * unscale
         if self.uses and self.uses.hidden:
             hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
-            self.record.hidden = list(dict.fromkeys([*self.record.hidden, *hidden]))
+            self.record.hidden, self.record.note = list(dict.fromkeys([*self.record.hidden, *hidden])), ""
+        if self.uses and self.uses.is_compiled():
+            self._not_split(_COMPILED)
 
     def _look_for_nan(self, number: int, with_gradient: list[Tensor]) -> None:
         """Look at the gradients of a step that begins, and at what the step before has made of the weights."""
@@ -324,7 +317,7 @@ class Tracker:
         self.record.mark_nonfinite(max(0, number - 1), names, torch.stack([of_weights, none]))
         self.record.mark_nonfinite(number, names, torch.stack([none, of_gradients]))
 
-    def _record(self, step: _Step) -> None:
+    def _record(self, step: Step) -> None:
         """Add a step to the record, if it is due; what fails is left out."""
         if not self.record.is_due(step.number):
             return
@@ -348,7 +341,7 @@ class Tracker:
             with self._noting("what each_row does"):
                 self.each_row(self.record.latest())
 
-    def _record_histograms(self, step: _Step) -> None:
+    def _record_histograms(self, step: Step) -> None:
         if not self.record.is_due(step.number, "histogram"):
             return
         found = dict(step.histograms)

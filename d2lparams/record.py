@@ -53,10 +53,11 @@ class Record(Filling):
     """
 
     def __repr__(self) -> str:
+        rows = {row[0] for row in list(self._rows)}  # a step within a step has one too
         parts = [
-            f"Record of {plural(len(self.names), 'parameter')}: {plural(len(self._rows), 'row')} of "
+            f"Record of {plural(len(self.names), 'parameter')}: {plural(len(rows), 'row')} of "
             f"{plural(self.total_steps, 'step')}, {self.every} apart",
-            plural(len(self._histograms), "histogram"),
+            plural(len({block[0] for block in list(self._histograms)}), "histogram"),
         ]
         if self.shared or self.errors:
             parts.append(f"gradient by use{self.whose} of {', '.join(self.shared) or 'nothing'}")

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -62,8 +62,9 @@ class Uses(TorchFunctionMode):
     same place is "path #2", and so on; the net's own forward is "forward". Passes without gradients are not watched,
     nor what torch.func transforms, nor what torch.compile traces.
 
-    Within a pass, a use under torch.no_grad has no view: `without_gradient` has its parameter. If a module runs again
-    while the gradients are computed, as in a checkpoint with use_reentrant=True, that use could not be seen: `hidden`.
+    What a checkpoint with use_reentrant=True runs under torch.no_grad it runs again while the gradients are computed.
+    Such a use could not be seen: `hidden` has its parameter. If a part of the net is compiled meanwhile, it watches no
+    more.
 
     An error of its own, or of `seen`, never reaches the net: it ends the watch.
 
@@ -87,9 +88,9 @@ class Uses(TorchFunctionMode):
         self.net, self.seen, self.failed, self.most = net, seen, failed, most
         self.parameters: dict[int, Tensor] = {id(p): p for p in (net.parameters() if only is None else only)}
         self.hidden: set[Tensor] = set()
-        self.without_gradient: set[Tensor] = set()  # used under no_grad within a pass
         self._paths = Paths(net)
-        self._works = True  # until the first error
+        self._works = True  # until the first error, or until the net is compiled
+        self._failed = False
         self._hooks: list[RemovableHandle] = []
         self._running: list[str] = []  # the places of the modules being run, outermost first
         self._frame: FrameType | None = None  # the outermost one's call
@@ -106,6 +107,12 @@ class Uses(TorchFunctionMode):
         """Watch no more, from the end of the pass on that is under way."""
         self._carefully(self._stop)
 
+    def is_compiled(self) -> bool:
+        """Whether a part of the net is compiled by now; then no more is watched."""
+        if any(map(_torch.is_compiled, self.net.modules())):
+            self._end()
+        return not self._works and not self._failed
+
     def _start(self) -> None:
         if self._running or not self._works:  # perhaps interrupted from the keyboard, and torch calls no hook then
             self._stop()
@@ -114,6 +121,10 @@ class Uses(TorchFunctionMode):
             before, after = partial(self._carefully, self._before), partial(self._carefully, self._after)
             self._hooks.append(torch_module.register_module_forward_pre_hook(before))
             self._hooks.append(torch_module.register_module_forward_hook(after, always_call=True))
+
+    def _end(self) -> None:
+        self._works = False
+        self._stop()
 
     def _stop(self) -> None:
         self._stopping = self._in_forward()
@@ -137,7 +148,7 @@ class Uses(TorchFunctionMode):
         try:
             return function(*args)
         except Exception as error:
-            self._works = False
+            self._works, self._failed = False, True
             self.failed(error)
             return None
 
@@ -145,9 +156,9 @@ class Uses(TorchFunctionMode):
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         if not self._running:
-            if self.without_gradient and torch.is_grad_enabled() and module in self._paths:  # it runs again
-                self.hidden |= self.without_gradient
-            if module is not self.net or not torch.is_grad_enabled() or not self._works:
+            if _torch.is_compiled(module) and any(part is self.net for part in module.modules()):
+                self._end()  # else what is compiled would be compiled with this hook
+            if module is not self.net or not torch.is_grad_enabled() or not self._works or self.is_compiled():
                 return
             self._frame, self._thread = sys._getframe(2), threading.get_ident()
         elif threading.get_ident() != self._thread:  # somebody else's net, such as an interactive figure's
@@ -201,6 +212,8 @@ class Uses(TorchFunctionMode):
         if isinstance(module, _FAST) and _torch.function_mode() is self:
             given = (*args, *_torch.keyword_arguments(frame).values())
             if _cannot_learn(module, given):
+                if not torch.is_grad_enabled():
+                    self._hide(module.parameters())
                 self._paused = len(self._running)
                 self._switch(False)
 
@@ -218,8 +231,7 @@ class Uses(TorchFunctionMode):
         if on_itself or _torch.is_transformed():
             return None
         if not torch.is_grad_enabled():
-            given = [*args, *kwargs.values()]
-            self.without_gradient.update(p for value in given if (p := self._known(value)) is not None)
+            self._hide(self._among([*args, *kwargs.values()]))
             return None
         uses: list[_Use] = []
         args = self._replace(args, uses)
@@ -237,6 +249,21 @@ class Uses(TorchFunctionMode):
         if type(value) in (list, tuple):
             return type(value)(self._replace(item, uses) for item in value)
         return value
+
+    def _hide(self, parameters: Iterable[Tensor]) -> None:
+        """Note what is used under torch.no_grad, if that is in a checkpoint."""
+        new = [p for p in parameters if self._known(p) is not None and p not in self.hidden]
+        if new and _in_checkpoint(sys._getframe(1), self._frame):
+            self.hidden.update(new)
+
+    def _among(self, values: Iterable[Any]) -> Iterator[Tensor]:
+        """Yield the known parameters among values, and in their lists and tuples."""
+        for value in values:
+            if isinstance(value, Tensor):
+                if self._known(value) is not None:
+                    yield value
+            elif type(value) in (list, tuple):
+                yield from self._among(value)
 
     def _known(self, value: object) -> Tensor | None:
         p = self.parameters.get(id(value))
@@ -264,18 +291,14 @@ def _differentiable(output: object) -> bool:
     return isinstance(output, Tensor) and output.requires_grad
 
 
-def _has_checkpoint(value: Tensor) -> bool:
-    """Whether a checkpoint with use_reentrant=True is a part of what a tensor was computed from."""
-    seen: set[object] = set()
-    left: list[Any] = [value.grad_fn]
-    while left:
-        node = left.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if node.name().startswith("CheckpointFunction"):
+def _in_checkpoint(frame: FrameType | None, outermost: FrameType | None) -> bool:
+    """Whether a frame, or a caller of it within the outermost one, runs a checkpoint with use_reentrant=True."""
+    while frame is not None and frame is not outermost:
+        code = frame.f_code
+        of_function = code.co_name == "forward" and code.co_varnames[:1] == ("ctx",)  # of an autograd.Function
+        if of_function and type(frame.f_locals.get("ctx")).__name__.startswith("CheckpointFunction"):
             return True
-        left += [function for function, _ in node.next_functions]
+        frame = frame.f_back
     return False
 
 
@@ -326,12 +349,17 @@ def gradient_by_use(net: nn.Module, loss: Callable[[], Tensor]) -> dict[str, dic
     if not isinstance(value, Tensor) or value.numel() != 1:
         kind = f"one of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"loss() must return a scalar tensor, but it returned {kind}")
+    hidden = [name for name, p in net.named_parameters() if p in uses.hidden]
+    if hidden and not found:
+        raise ValueError(
+            "all uses were inside a checkpoint with use_reentrant=True, where they cannot be seen: of "
+            f"{', '.join(hidden)}. Take use_reentrant=False, or no checkpoint, to split them"
+        )
     if not found or not value.requires_grad:
         raise ValueError("loss() depends on no parameter of the net: call the net itself, net(X), inside it")
-    if uses.without_gradient and _has_checkpoint(value):
-        named = [name for name, p in net.named_parameters() if p in uses.without_gradient]
+    if hidden:
         warnings.warn(
-            f"uses inside a checkpoint with use_reentrant=True were not seen: of {', '.join(named)}; what is returned "
+            f"uses inside a checkpoint with use_reentrant=True were not seen: of {', '.join(hidden)}; what is returned "
             "is not all of these gradients. Take use_reentrant=False, or no checkpoint, to split them",
             RuntimeWarning,
             stacklevel=2,

@@ -1,6 +1,7 @@
 """The hooks behind `track`."""
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -63,6 +64,7 @@ class Tracker:
         self.spare: dict[Tensor, Tensor] = {}  # parameter -> memory for its value before a step
         self.splits: dict[Tensor, Split] = {}  # parameter -> the gradients of its uses since the last step
         self.uses: Uses | None = None
+        self.filter: object = None  # of warnings
         self.hooks: list[RemovableHandle] = []
         self.warned: set[str] = set()
         self.stepped = False  # whether any optimizer has taken a step
@@ -105,6 +107,7 @@ class Tracker:
                 )
             # torch advises against hooks where a net is compiled: the watch by use ends there
             warnings.filterwarnings("ignore", r"Using .torch\.compile\(module\). when there are global hooks")
+            self.filter = warnings.filters[0]
             self.uses = Uses(self.net, self._used, self._cannot_follow, MOST_PLACES, [*self.names])
             self.uses.start()
 
@@ -123,9 +126,11 @@ class Tracker:
             if self.uses:
                 self.uses.stop()
             self._forget_splits([*self.splits])
-            for steps in self.begun.values():
-                for step in steps:
-                    step.end()
+            for step in itertools.chain(*self.begun.values()):
+                step.end()
+            filters: Any = warnings.filters
+            if self.filter in filters:
+                filters.remove(self.filter)
         self.first, self.begun, self.spare = {}, {}, {}
 
     # ---- errors

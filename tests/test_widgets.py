@@ -1,10 +1,12 @@
 """The interactive figures without a browser: moved through their controls' values, held to the core's numbers."""
 
 import base64
+import gc
 import io
 import itertools
 import threading
 import time
+import weakref
 
 import IPython
 import ipywidgets
@@ -134,6 +136,18 @@ def test_closing_leaves_no_widget_behind(record):
     finally:
         ipywidgets.Widget.on_widget_constructed(None)
     assert [widget for widget in made if widget.comm is not None] == []
+
+
+def test_a_closed_figure_is_freed(record):
+    makers = init_explorer, tie_playground, lambda: widgets.monitor(record), lambda: widgets.scrubber(record)
+    for make in makers:
+        views = [make() for _ in range(3)]
+        left = [weakref.ref(widget) for view in views for widget in (view, view.canvas_widget)]
+        for view in views:
+            view.close()
+        del views, view
+        gc.collect()
+        assert [ref for ref in left if ref() is not None] == []
 
 
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):

@@ -19,16 +19,18 @@ def gram_and_error(
     >>> gram.tolist(), error.item()
     ([[9.0, 0.0], [0.0, 16.0]], 0.0)
     """
-    gram, missing, size = (torch.zeros((), device=total.device) for _ in range(3))
+    grams, missing, sizes = [], [], []
     others = [total] if base is None else [total, base]
     for parts in _torch.slices([*gradients, *others]):
         flat, whole = torch.stack(parts[: len(gradients)]), parts[len(gradients)]
-        flat = (flat if flat.dtype == torch.float64 else flat.float()) * factor
-        gram = gram + flat @ flat.T
-        found = flat.sum(0) if base is None else flat.sum(0) + factor * parts[-1].to(flat.dtype)
-        missing = torch.hypot(missing, _torch.norm(found - whole.to(flat.dtype)))
-        size = torch.hypot(size, _torch.norm(whole))
-    return gram.float(), (missing / size).float()
+        flat = flat if flat.dtype == torch.float64 else flat.float()
+        grams.append(flat @ flat.T)
+        found = flat.sum(0) if base is None else flat.sum(0) + parts[-1].to(flat.dtype)
+        missing.append(_torch.norm(found.mul_(factor).sub_(whole)))
+        sizes.append(_torch.norm(whole))
+    gram = torch.stack(grams).sum(0) * factor**2
+    error = _torch.norm(torch.stack(missing)) / _torch.norm(torch.stack(sizes))
+    return gram.float(), error.float()
 
 
 def columns(places: Sequence[str], gram: Tensor, error: Tensor) -> dict[tuple[str, str], Tensor]:

@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 from . import _processes, _torch
 from ._histograms import Histogram, histogram
 from ._splits import Split
+from ._turns import turns
 from .record import Record
 from .uses import Uses, lacking
 
@@ -73,10 +74,12 @@ class Tracker:
         self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
         self.steps = dict.fromkeys(self.names, record.total_steps)  # parameter -> how many steps it has had
         self.begun: dict[Optimizer, list[_Step]] = {}  # a step may call another
-        self.known: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # -> how many parameters are not watched
+        # optimizer -> (which parameters it has, those of them that are watched)
+        self.known: WeakKeyDictionary[Optimizer, tuple[list[int], list[Tensor]]] = WeakKeyDictionary()
         self.first: dict[Tensor, Tensor] = {}  # parameter -> its value at the start
         self.given = dict(start)
-        self.turns = _turns([*self.names]) if lean else []  # which parameters are measured together
+        self.turns = turns([*self.names]) if lean else []  # which parameters are measured together
+        self.spare: dict[Tensor, Tensor] = {}  # parameter -> memory for its value before a step
         self.splits: dict[Tensor, Split] = {}  # parameter -> the gradients of its uses since the last step
         self.uses: Uses | None = None
         self.hooks: list[RemovableHandle] = []
@@ -137,7 +140,7 @@ class Tracker:
             if self.uses:
                 self.uses.stop()
             self._forget_splits([*self.splits])
-        self.first, self.begun = {}, {}
+        self.first, self.begun, self.spare = {}, {}, {}
 
     # ---- errors
 
@@ -168,8 +171,6 @@ class Tracker:
 
     @torch.no_grad()
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        with self._noting("new parameters"):
-            self._meet_new(optimizer)
         mine = self._mine(optimizer)
         if not mine:
             return
@@ -185,7 +186,7 @@ class Tracker:
                     with self._noting(f"the norms of {self.names[p]!r}"):
                         if p not in self.first and not self.turns:  # frozen so far
                             self._keep_first(p)
-                        step.before[p] = p.detach().clone()
+                        step.before[p] = self._copy(p)
         if not closure:  # the optimizer may work in the gradient's own memory: look before it does
             self._measure_gradients(optimizer, step, mine)
 
@@ -215,18 +216,15 @@ class Tracker:
 
     # ---- what changes while the net is watched
 
-    def _meet_new(self, optimizer: Optimizer) -> None:
+    def _meet_new(self, theirs: list[Tensor]) -> None:
         """Go on with Parameters that the net got meanwhile, by load_state_dict(assign=True) or as a new head."""
-        theirs = [p for group in optimizer.param_groups for p in group["params"] if p not in self.names]
-        if self.known.get(optimizer, 0) == len(theirs):
-            return
-        self.known[optimizer] = len(theirs)
-        stepped = set(theirs)
-        held = {p: names[0] for p, names in _torch.parameter_names(self.net).items() if p in stepped}
-        new = {p: name for p, name in held.items() if self.wants(name)}
+        foreign = {p for p in theirs if p not in self.names}
+        held = _torch.parameter_names(self.net) if foreign else {}
+        new = {p: names[0] for p, names in held.items() if p in foreign and self.wants(names[0])}
         for p, name in new.items():
             self._take_over(p, name)
         if new:
+            self.known.clear()
             if self.uses:
                 self.uses.stop()
                 self._start_uses()
@@ -259,9 +257,21 @@ class Tracker:
             self.warned.add(message)
             self._warn(message)
 
+    def _copy(self, p: Tensor) -> Tensor:
+        spare = self.spare.pop(p, None)
+        if spare is None or (spare.device, spare.dtype, spare.shape) != (p.device, p.dtype, p.shape):
+            return p.detach().clone()
+        return spare.copy_(p)
+
     def _mine(self, optimizer: Optimizer) -> list[Tensor]:
         """Return the parameters of the net that an optimizer steps, each once."""
-        return list(dict.fromkeys(p for group in optimizer.param_groups for p in group["params"] if p in self.names))
+        theirs = [p for group in optimizer.param_groups for p in group["params"]]
+        ids, known = [*map(id, theirs)], self.known.get(optimizer)
+        if known is None or known[0] != ids:
+            with self._noting("new parameters"):
+                self._meet_new(theirs)
+            known = self.known[optimizer] = ids, [p for p in dict.fromkeys(theirs) if p in self.names]
+        return known[1]
 
     def _whose_turn(self, number: int, mine: list[Tensor]) -> list[Tensor]:
         if not self.turns:
@@ -317,6 +327,8 @@ class Tracker:
             if p in step.gradients:
                 with self._noting(f"the norms of {self.names[p]!r}"):
                     norms[self.names[p]] = self._norms(p, step.gradients[p], before)
+        if not self.turns:
+            self.spare |= step.before  # asking for memory anew takes longer than a copy
         step.before = {}
         if norms:
             with self._noting("the norms"):
@@ -381,17 +393,3 @@ class Tracker:
 def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether `optimizer.step(*args[1:], **kwargs)` runs the net itself."""
     return any(callable(value) for value in (*args[1:], *kwargs.values()))
-
-
-def _turns(parameters: list[Tensor]) -> list[set[Tensor]]:
-    """Return groups of parameters, none larger than the largest parameter or a tenth of all."""
-    most = max(max(p.numel() for p in parameters), sum(p.numel() for p in parameters) // 10)
-    turns: list[set[Tensor]] = [set()]
-    size = 0
-    for p in parameters:
-        if size + p.numel() > most and turns[-1]:
-            turns.append(set())
-            size = 0
-        turns[-1].add(p)
-        size += p.numel()
-    return turns if len(turns) % 2 else [*turns, set()]  # odd, so that all come when every other row is dropped

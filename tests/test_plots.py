@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from IPython.core.events import EventManager
+from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
 from nets import shared_net
 from scipy import stats
 from torch import nn
@@ -342,15 +344,29 @@ class Shell:
 
     def __init__(self, monkeypatch):
         self.shown, self.updates, self.now = [], 0, 0.0
+        self.bars, self.events = [], EventManager(self, {"post_run_cell": lambda result: None})
         monkeypatch.setattr(IPython, "get_ipython", lambda: self)
         monkeypatch.setattr(IPython.display, "display", self.display)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
-    def display(self, image, display_id):
-        self.shown.append(image)
+    def display(self, image, display_id, raw=False):
+        if raw:
+            self.bars.append([])
+            self.update(image, raw)
+        else:
+            self.shown.append(image)
         return self
 
-    def update(self, image):
+    def end(self, error=None):
+        """End the cell."""
+        result = ExecutionResult(ExecutionInfo("", True, False, False, ""))
+        result.error_in_exec = error
+        self.events.trigger("post_run_cell", result)
+
+    def update(self, image, raw=False):
+        if raw:
+            self.bars[-1].append(image["text/plain"])
+            return
         assert image.data.startswith(b"\x89PNG")
         self.updates += 1
         self.now += 0.06  # what a drawing takes
@@ -390,7 +406,7 @@ def test_figures_of_notebook_4():
     assert [len(axis.lines) for axis in figures.sharing_error([8, 16], errors).axes] == [2, 2]
 
 
-def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch, capsys):
+def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch):
     shell = Shell(monkeypatch)
     board = plots.Board(share=0.1)
     board.xlim = [0, 3]
@@ -399,25 +415,51 @@ def test_the_board_draws_into_one_figure_and_ends_complete(monkeypatch, capsys):
             shell.now += 0.2
             board.draw(epoch + batch / 4, 1 / (epoch + 1), "train_loss", every_n=2)
         board.draw(epoch + 1, 0.5 + epoch / 10, "val_acc", every_n=1)
-    assert len(shell.shown) == 1
+    shell.end()
+    assert len(shell.shown) == len(shell.bars) == 1
     assert 2 <= shell.updates <= 5  # one of 0.06 s in 0.6 s, in 2.4 s; and the end
     loss, accuracy = board.figure.axes
     assert list(line(loss, "train_loss").get_xdata()) == [0.125, 0.625, 1.125, 1.625, 2.125, 2.625]
     assert list(line(accuracy, "val_acc").get_ydata()) == [0.5, 0.6, 0.7]
     assert accuracy.get_title() == "val acc 0.700"
-    assert "epoch 3.0 of 3" in capsys.readouterr().out
+    assert "100%|" in shell.bars[0][-1]
+    assert "epoch 3.0 of 3, " in shell.bars[0][-1]
     assert not matplotlib.pyplot.get_fignums()  # or the notebook would show it twice
 
 
-def test_the_board_does_without_tqdm(monkeypatch, capsys):
+@pytest.mark.parametrize("xlim", [None, [0, 2]])
+@pytest.mark.parametrize("every", [1, 3, 7])
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt()])
+def test_the_boards_last_picture_is_the_last_state_however_the_cell_ends(monkeypatch, xlim, every, error):
     shell = Shell(monkeypatch)
-    monkeypatch.setitem(sys.modules, "tqdm", None)  # as if it were not installed
     board = plots.Board()
-    board.xlim = [0, 1]
-    board.draw(1, 0.5, "train_loss")
-    assert board.figure.axes[0].get_title() == "train loss 0.500"
+    board.xlim = xlim
+    for cell in range(2):  # one loop in two cells
+        for batch in range(100):  # an epoch without validation: no value stands at its end
+            shell.now += 0.01
+            board.draw(cell + batch / 100, 1 / (1 + batch + 100 * cell), "train_loss", every_n=every)
+        shell.end(error)
+        last = board.data["train_loss"][-1]
+        assert board.figure.axes[0].get_title() == f"train loss {last.y:.3f}"
+        assert line(board.figure.axes[0], "train_loss").get_xdata()[-1] == last.x
     assert len(shell.shown) == 1
-    assert capsys.readouterr().out == ""
+    assert len(shell.bars) == (xlim is not None)
+    if xlim:
+        assert "epoch 2.0 of 2, " in shell.bars[0][-1]
+        assert "00:00 left" in shell.bars[0][-1]
+    before = shell.updates
+    shell.end()  # of a cell in which nothing is trained
+    assert shell.updates == before
+
+
+def test_the_boards_bar_stops_where_the_training_did(monkeypatch):
+    shell = Shell(monkeypatch)
+    board = plots.Board()
+    board.xlim = [0, 4]
+    for batch in range(5):
+        board.draw(batch / 5, 1.0, "train_loss")
+    shell.end(ValueError())
+    assert " 20%|████████ " in shell.bars[0][-1]
 
 
 def test_figures_need_matplotlib_and_pandas_alone():

@@ -1,10 +1,12 @@
 """The interactive figures without a browser: moved through their controls' values, held to the core's numbers."""
 
 import base64
+import gc
 import io
 import itertools
 import threading
 import time
+import weakref
 
 import IPython
 import ipywidgets
@@ -134,6 +136,18 @@ def test_closing_leaves_no_widget_behind(record):
     finally:
         ipywidgets.Widget.on_widget_constructed(None)
     assert [widget for widget in made if widget.comm is not None] == []
+
+
+def test_a_closed_figure_is_freed(record):
+    makers = init_explorer, tie_playground, lambda: widgets.monitor(record), lambda: widgets.scrubber(record)
+    for make in makers:
+        views = [make() for _ in range(3)]
+        left = [weakref.ref(widget) for view in views for widget in (view, view.canvas_widget)]
+        for view in views:
+            view.close()
+        del views, view
+        gc.collect()
+        assert [ref for ref in left if ref() is not None] == []
 
 
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
@@ -397,6 +411,66 @@ def test_the_rate_can_be_scaled_while_the_loop_is_paused():
         view.pause()
         train(net, 3)
     assert view.changes == [(1, 2.0)]
+
+
+def test_the_first_step_is_drawn_at_once_and_the_caption_goes_on_between_pictures():
+    net, seen = shared_net(), []
+
+    def each(step, loss):
+        seen.append(
+            (
+                len(view.canvas.figure.axes[3].lines[0].get_xdata() if view.canvas.figure.axes[3].lines else []),
+                view.caption.value,
+            )
+        )
+        time.sleep(0.3)
+
+    with d2lparams.track(net, every=1) as record, widgets.monitor(record, seconds=60) as view:
+        train(net, 4, each)
+    assert seen[0][0] == seen[3][0] == 1  # one picture, of the first step
+    assert "<b>running</b> at step 1," in seen[0][1]
+    assert "<b>running</b> at step 3," in seen[3][1]
+
+
+def test_a_click_is_answered_before_the_next_step_and_many_take_one_clause():
+    net, seen = shared_net(), []
+
+    def each(step, loss):
+        for _ in range(30 if step == 1 else 0):
+            view.double_button.click()
+            seen.append(view.caption.value)
+            view.halve_button.click()
+        if step == 2:
+            view.stop_button.click()
+            seen.append(view.caption.value)
+
+    with d2lparams.track(net, every=1) as record, widgets.monitor(record, seconds=60) as view:
+        train(net, 10, each)
+    assert "; × 2 from the next step on" in seen[0]
+    assert "<b>stopping</b>" in seen[-1]
+    assert "; × 1 in all, by 60 changes, the last after step 3." in view.caption.value
+    assert view.caption.value.count("×") == 1
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["train_loss", "val_loss", "train_acc", "val_acc"],
+        ["train_loss", "train_acc", "test_acc", "test_loss"],
+        ["loss", "train_loss", "loss_a", "loss_b", "acc", "my_acc", "my_accuracy", "top5_acc"],
+        ["reconstruction", "kl", "total", "test_acc", "valid_acc"],
+    ],
+)
+def test_no_two_curves_of_a_panel_look_alike(labels):
+    view = widgets.monitor(d2lparams.Record(["w"], {}, 1, 0))
+    view.log(**dict.fromkeys(labels, 0.5))
+    view.draw("running")
+    for axis in view.canvas.figure.axes[:2]:
+        looks = [(line.get_color(), line.get_linestyle()) for line in axis.lines]
+        assert len(looks) == len(set(looks)) > 0
+    if {"train_loss", "train_acc"} <= set(labels) and "loss" not in labels:
+        loss, accuracy = view.canvas.figure.axes[:2]
+        assert line(loss, "train loss").get_color() == line(accuracy, "train acc").get_color()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no such <layer>")])

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from .style import color, dress, line_style
 
-_BAR = "{percentage:3.0f}%|{bar:40}| epoch {n:.1f} of {total:.0f}, {elapsed} spent, {remaining} left"
+_BAR_LENGTH = 40  # characters
+_BAR_EVERY = 0.5  # seconds
 
 
 class Point(NamedTuple):
@@ -72,9 +73,9 @@ class Curves:
 class Board(Curves):
     """Draw d2l's training curves into one figure, about ten times as fast as its own board: `model.board = Board()`.
 
-    A progress bar, if tqdm is installed, counts epochs above two panels, losses and accuracies. They are redrawn at the
-    end, and before it as often as costs at most `share` of the time. Outside a notebook it draws nothing and keeps the
-    data: `board.data` is {label of a curve: list of its points}, as in d2l's ProgressBoard.
+    A progress bar counts epochs above two panels, losses and accuracies. They are redrawn when the cell ends, by an
+    error or an interrupt too, and before it as often as costs at most `share` of the time. Outside a notebook it draws
+    nothing and keeps the data: `board.data` is {label of a curve: list of its points}, as in d2l's ProgressBoard.
 
     Args:
         share: of the training's time that drawing may take, between 0 and 1.
@@ -98,9 +99,13 @@ class Board(Curves):
         self.share, self.figure = share, None
         self._panels: dict[str, Axes] = {}
         self._lines: dict[str, Line2D] = {}
-        self._bar: Any = None  # tqdm's
-        self._shown: Any = None  # the handle of the output in the notebook
-        self._next = 0.0  # when to redraw, in seconds of `time.monotonic`
+        self._bar: Any = None  # the handles of the two outputs in the notebook
+        self._shown: Any = None
+        self._next = self._next_bar = 0.0  # when to redraw, in seconds of `time.monotonic`
+        self._is_stale = False  # whether there are points that no picture shows
+        self._x, self._step = 0.0, 0.0  # the last `x`, and the smallest distance between two
+        self._started: float | None = None
+        self._shell: Any = None  # that tells when the cell ends
 
     def draw(self, x: float, y: float, label: str, every_n: int = 1) -> None:
         """Take one value as `Curves` does, and redraw if it is time.
@@ -114,25 +119,58 @@ class Board(Curves):
         super().draw(x, y, label, every_n)
         if not _in_notebook():
             return
-        if self.xlim is not None:
-            self._count_epochs(float(x), self.xlim[1])
-        makes_a_point = not self._waiting[label]
-        is_last = self.xlim is not None and x >= self.xlim[1]
+        self._note(float(x))
+        if self.xlim is not None and time.monotonic() > self._next_bar:
+            self._show_bar(self._x)
+        self._is_stale |= not self._waiting[label]
         started = time.monotonic()
-        if makes_a_point and (is_last or started > self._next):
+        if self._is_stale and (started > self._next or self._is_last()):
             self._redraw()
             self._next = time.monotonic() + (time.monotonic() - started) / self.share
 
-    def _count_epochs(self, epoch: float, last: float) -> None:
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            return  # the curves tell how far it is
+    def _note(self, x: float) -> None:
+        """Note where the training stands, and have the last state drawn when this cell ends."""
+        if self._started is None:
+            self._started = time.monotonic()
+        if x > self._x:
+            self._step = min(self._step or x - self._x, x - self._x)
+        self._x = x
+        if self._shell is None:
+            from IPython import get_ipython
+
+            self._shell = get_ipython()
+            self._shell.events.register("post_run_cell", self._finish)
+
+    def _is_last(self) -> bool:
+        """Whether the next value would stand at the end, where there is one, or behind it."""
+        return self.xlim is not None and self.xlim[1] - self._x < 1.5 * self._step
+
+    def _finish(self, result: Any = None) -> None:
+        """Draw the last state: the cell has ended, also where nothing says that the training has."""
+        self._shell.events.unregister("post_run_cell", self._finish)
+        self._shell = None
+        if self.xlim is not None:
+            is_done = getattr(result, "success", False) and self._is_last()
+            self._show_bar(self.xlim[1] if is_done else self._x)  # a batch's `x` is where it begins
+        if self._is_stale:
+            self._redraw()
+
+    def _show_bar(self, x: float) -> None:
+        from IPython.display import display
+
+        assert self.xlim is not None
+        assert self._started is not None
+        done = min(max(x / self.xlim[1], 0.0), 1.0)
+        spent = time.monotonic() - self._started
+        left = _clock(spent * (1 - done) / done) if done else "?"
+        bar = "█" * round(_BAR_LENGTH * done)
+        words = f"epoch {x:.1f} of {self.xlim[1]:g}, {_clock(spent)} spent, {left} left"
+        shown = {"text/plain": f"{done:4.0%}|{bar:{_BAR_LENGTH}}| {words}"}
         if self._bar is None:
-            self._bar = tqdm(total=last, file=sys.stdout, bar_format=_BAR, mininterval=0.5)
-        self._bar.update(epoch - self._bar.n)
-        if epoch >= last:
-            self._bar.close()
+            self._bar = display(shown, raw=True, display_id=True)
+        else:
+            self._bar.update(shown, raw=True)
+        self._next_bar = time.monotonic() + _BAR_EVERY
 
     def _redraw(self) -> None:
         from IPython.display import Image, display
@@ -148,6 +186,7 @@ class Board(Curves):
             axis.relim()
             axis.autoscale_view(scalex=not self.xlim)
             axis.set_title(f"{label.replace('_', ' ')} {points[-1].y:.3f}", fontsize=10)
+        self._is_stale = False
         png = io.BytesIO()
         self.figure.savefig(png, format="png")  # showing the figure itself would lay it out and draw it twice
         picture = Image(png.getvalue())
@@ -164,6 +203,10 @@ class Board(Curves):
             axis.set(xlabel=self.xlabel, ylabel=name, xlim=self.xlim)
             self._panels[name] = dress(axis)
         return figure
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 def _in_notebook() -> bool:

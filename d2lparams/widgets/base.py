@@ -68,6 +68,14 @@ class InteractiveFigure(ipywidgets.VBox):
             caption: in HTML.
         """
         self.canvas_widget.show(self.canvas, self.summary)
+        self.show_caption(caption)
+
+    def show_caption(self, caption: str) -> None:
+        """Show a caption, and leave the picture as it is.
+
+        Args:
+            caption: in HTML.
+        """
         self.caption.value = f'<div aria-live="polite">{caption}</div>'
 
     def show_error(self, error: Exception) -> None:

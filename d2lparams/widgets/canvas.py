@@ -158,7 +158,7 @@ class CanvasWidget(anywidget.AnyWidget):
         is_local: whether the browser runs on the server's machine, as `canvas.js` finds out.
     """
 
-    _esm = Path(__file__).with_name("canvas.js")
+    _esm = Path(__file__).with_name("canvas.js").read_text(encoding="utf-8")  # anywidget keeps all widgets of a Path
     background = traitlets.Bytes().tag(sync=True)
     overlay = traitlets.Dict().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)

@@ -1,5 +1,7 @@
 """The six panels of the training monitor: the loop's own curves, and what the record holds so far."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -35,6 +37,8 @@ class LivePanels:
         self.canvas, self.record, self.curves = canvas, record, curves
         self._lines: dict[tuple[str, str], Line2D] = {}  # by panel and label
         self._axes: dict[str, Axes] = {}
+        self._kinds: dict[str, int] = {}  # a color's number for "train", "val" and so on
+        self._numbers: dict[str, dict[str, int]] = {"loss": {}, "accuracy": {}}  # and for each curve of a panel
         grid = canvas.figure.add_gridspec(2, 3, left=0.07, right=0.985, bottom=0.11, top=0.91, wspace=0.3, hspace=0.5)
         name_source(canvas.figure, record)
         for position, (panel, ylabel) in enumerate(YLABELS.items()):
@@ -65,9 +69,21 @@ class LivePanels:
             panel = "accuracy" if "acc" in label else "loss"
             words = label.replace("_", " ")
             x, y = zip(*points, strict=True)
-            self._grow(panel, words, 1 if "val" in label else 0, x, y, marker_size=4)  # which may be a single point
+            self._grow(panel, words, self._number(panel, label), x, y, marker_size=4)  # which may be a single point
             self._axes[panel].set_title(f"{words} {points[-1].y:.3f}", fontsize=9)
             self._axes[panel].set_xlabel(self.curves.xlabel)
+
+    def _number(self, panel: str, label: str) -> int:
+        """Return which color a curve has: train's are alike in both panels, but never two curves in one panel."""
+        numbers = self._numbers[panel]
+        if label not in numbers:
+            kind = label.replace("accuracy", "").replace("acc", "").replace("loss", "").strip("_ ")
+            wanted = self._kinds.setdefault(
+                kind, 0 if kind in ("", "train") else 1 + len(set(self._kinds) - {"", "train"})
+            )
+            taken = set(numbers.values())
+            numbers[label] = next(i for i in itertools.chain([wanted], itertools.count()) if i not in taken)
+        return numbers[label]
 
     def _draw_norms(self, tables: dict[str, pd.DataFrame]) -> None:
         names = weight_names(map(str, tables["weight_norm"]))

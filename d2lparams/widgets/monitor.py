@@ -1,6 +1,7 @@
 """The training monitor: a live view of any loop that runs under `track`, with pause, stop and the learning rate."""
 
 import html
+import math
 import threading
 import time
 from types import TracebackType
@@ -16,6 +17,7 @@ from .base import InteractiveFigure, answer_while_running, button
 from .canvas import Canvas
 from .live_panels import LivePanels
 
+_CAPTION_EVERY = 0.5  # seconds, while the loop runs
 MOST_POINTS = 1000  # of a curve that `log` was given; then it is thinned to half
 _NO_CURVES = (
     " No loss came yet: <code>net.board = monitor.board</code> with d2l, "
@@ -67,7 +69,7 @@ class Monitor(InteractiveFigure):
         self._running, self._is_stopped = threading.Event(), False
         self._running.set()
         self._new_factors: list[float] = []  # for the learning rate, from the next step on
-        self._next_picture = 0.0  # in seconds of `time.monotonic`
+        self._next_picture = self._next_caption = 0.0  # in seconds of `time.monotonic`
         self.pause_button = button("pause", self.pause_or_resume, "wait after the step that is running; or go on")
         self.stop_button = button("stop", self.stop, "end the loop after the step that is running; record and net stay")
         self.halve_button = button(
@@ -81,6 +83,7 @@ class Monitor(InteractiveFigure):
         self._panels = LivePanels(self.canvas, record, self.board)
         self._enable_controls(False)
         self.draw("not started")
+        self._next_picture = 0.0  # the first step is shown at once
 
     # ---- what the controls do, from any thread
 
@@ -88,6 +91,7 @@ class Monitor(InteractiveFigure):
         """Let the loop wait after the step that is running."""
         self._running.clear()
         self.pause_button.description = "resume"
+        self._answer("pausing")
 
     def resume(self) -> None:
         """Let the loop go on, with nothing lost."""
@@ -105,6 +109,7 @@ class Monitor(InteractiveFigure):
         """End the loop after the step that is running, and with it the `with` block. The net keeps what it learned."""
         self._is_stopped = True
         self._running.set()
+        self._answer("stopping")
 
     def scale_rate(self, factor: float) -> None:
         """Multiply the learning rate of every group, from the next step on, until the loop sets it anew.
@@ -113,6 +118,12 @@ class Monitor(InteractiveFigure):
             factor: without unit; 0.5 halves the rate.
         """
         self._new_factors.append(factor)
+        self._answer("running" if self._running.is_set() else "paused")
+
+    def _answer(self, state: str) -> None:
+        """Say at once what a click has asked for, before the loop comes to its next step."""
+        if self._hook:
+            self.show_caption(self._describe(state))
 
     # ---- what the loop does
 
@@ -136,6 +147,7 @@ class Monitor(InteractiveFigure):
         if self._hook:
             raise RuntimeError("this monitor is watching a loop already: make another one, monitor(record)")
         self._is_stopped, self._last_step = False, self.record.total_steps
+        self._next_picture = self._next_caption = 0.0
         self._hook = register_optimizer_step_post_hook(self._after_step)
         self._enable_controls(True)
         self.show("<b>waiting</b> for the first step.")
@@ -166,30 +178,37 @@ class Monitor(InteractiveFigure):
         if self.record.total_steps == self._last_step:  # another net's optimizer
             return
         self._last_step, self._optimizer = self.record.total_steps, optimizer
-        self._scale_rate_now()
+        if self._scale_rate_now():
+            self._next_caption = 0.0
         if not self._running.is_set():
             self._wait()
         if self._is_stopped:
             raise Stopped(self)
-        if time.monotonic() > self._next_picture:
+        now = time.monotonic()
+        if now > self._next_picture:
             self.draw("running")
+        elif now > self._next_caption:
+            self.show_caption(self._describe("running"))
+            self._next_caption = now + _CAPTION_EVERY
 
     def _wait(self) -> None:
         """Wait until the loop may go on; an interrupt from the keyboard gets through."""
         self.draw("paused")
         while not self._running.wait(0.1):
-            if self._new_factors:
-                self._scale_rate_now()
-                self.draw("paused")
+            if self._scale_rate_now():
+                self.show_caption(self._describe("paused"))
         self._next_picture = 0.0
 
-    def _scale_rate_now(self) -> None:
+    def _scale_rate_now(self) -> bool:
+        """Scale the rate as often as was asked for; return whether it was."""
         assert self._optimizer is not None
+        asked = bool(self._new_factors)
         while self._new_factors:
             factor = self._new_factors.pop(0)
             for group in self._optimizer.param_groups:
                 group["lr"] *= factor
             self.changes.append((self.record.total_steps, factor))
+        return asked
 
     # ---- what is shown
 
@@ -206,6 +225,7 @@ class Monitor(InteractiveFigure):
         except Exception as error:
             self.show_error(error)
         ended = time.monotonic()
+        self._next_caption = ended + _CAPTION_EVERY
         self._next_picture = ended + max(self.seconds, (ended - started) / self.share)
 
     def _describe(self, state: str) -> str:
@@ -214,8 +234,12 @@ class Monitor(InteractiveFigure):
         if self._optimizer is not None:
             rates = {f"{float(group['lr']):.4g}" for group in self._optimizer.param_groups}
             caption += f", learning rate {' and '.join(sorted(rates))}"
-        for step, factor in self.changes:
-            caption += f"; × {factor:g} after step {step:,}"
+        if self.changes:
+            whole, (step, _) = math.prod(factor for _, factor in self.changes), self.changes[-1]
+            several = f" in all, by {len(self.changes)} changes, the last" if len(self.changes) > 1 else ""
+            caption += f"; × {whole:g}{several} after step {step:,}"
+        if waiting := list(self._new_factors):
+            caption += f"; × {math.prod(waiting):g} from the next step on"
         return caption + "." + ("" if self.board.data else _NO_CURVES)
 
     def _enable_controls(self, on: bool) -> None:

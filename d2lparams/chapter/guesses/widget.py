@@ -39,8 +39,8 @@ class GuessWidget(anywidget.AnyWidget):
         content: as above, for `guess.js`.
     """
 
-    _esm = Path(__file__).with_name("guess.js")
-    _css = Path(__file__).with_name("guess.css")
+    _esm = Path(__file__).with_name("guess.js").read_text(encoding="utf-8")  # anywidget keeps all widgets of a Path
+    _css = Path(__file__).with_name("guess.css").read_text(encoding="utf-8")
     content = traitlets.Dict().tag(sync=True)
 
     def __init__(self, content: dict[str, Any], text: str, page: str) -> None:

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 import torch
+from elsewhere import needed
 from loops import batches, shared_mlp
 from torch import nn
 
@@ -40,7 +41,7 @@ EVERY += [(owner, name) for owner, names in FROM_ELSEWHERE.items() for name in n
     [(*each, closed) for each in EVERY for closed in (False, True) if closed or each[1] not in WITH_CLOSURE],
 )
 def test_the_gradient_is_the_one_that_the_optimizer_was_given(owner, name, closed):
-    module = pytest.importorskip(owner, reason=f"{owner} is not installed: make setup-elsewhere")
+    module = needed(owner)
     net = shared_mlp().eval()
     if name == "SparseAdam":
         net = nn.Sequential(nn.Embedding(6, 3, sparse=True))

@@ -106,6 +106,8 @@ def load(path: str | os.PathLike[str], quantities: Sequence[str]) -> Contents:
 
 def _read(tensors: dict[str, Tensor], settings: dict[str, Any], quantities: Sequence[str]) -> Contents:
     place = {name: i for i, name in enumerate(settings["names"])}
+    if lacking := {"aliases", "every", "histogram_every"} - settings.keys():
+        raise ValueError(f"it does not say {', '.join(sorted(lacking))}")
     which = torch.tensor([place[name] for name in settings.pop("parameters")], dtype=torch.long)
     steps, recorded = tensors["step"].tolist(), tensors["recorded"]
     values = torch.stack([tensors[name] for name in quantities])

@@ -84,6 +84,7 @@ class Tracker:
             self._start_uses()
         with self._noting("the steps"):
             before, after = self._noting("a step")(self._before_step), self._noting("a step")(self._after_step)
+            before, after = torch.compiler.disable(before), torch.compiler.disable(after)  # a step may be compiled
             self.hooks.append(torch_optimizer.register_optimizer_step_pre_hook(before))
             self.hooks.append(torch_optimizer.register_optimizer_step_post_hook(after))
 

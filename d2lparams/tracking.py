@@ -34,8 +34,9 @@ def track(
     The record holds four norms of each parameter (`d2lparams.record.QUANTITIES`), and for a parameter that is used more
     than once the gradient of each use. The loop is any that calls `net(...)` and the `step` of a torch optimizer.
 
-    Gradients are those that the optimizer got: they are read when `step` is called, or after it if it was given a
-    closure. The uses are in the same units, whatever the loss was scaled by and however the gradient was clipped.
+    Gradients are those that the optimizer got: they are read when `step` is called, or each time its closure has run,
+    the last time counts. The uses are in the same units, whatever the loss was scaled by and however the gradient
+    was clipped.
 
     Nothing about the training changes, to the last bit; one exception is rounding where a backward pass sums several
     uses under autocast, or several runs of one RNN. When the block ends, also by an exception, every hook is gone. An

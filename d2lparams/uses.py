@@ -108,7 +108,11 @@ class Uses(TorchFunctionMode):
         self._carefully(self._stop)
 
     def is_compiled(self) -> bool:
-        """Whether a part of the net is compiled by now; then no more is watched."""
+        """Return whether a part of the net is compiled by now; then no more is watched.
+
+        Returns:
+            Whether the watch has ended for it.
+        """
         if any(map(_torch.is_compiled, self.net.modules())):
             self._end()
         return not self._works and not self._failed

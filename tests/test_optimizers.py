@@ -1,101 +1,108 @@
-"""`grad_norm` is the gradient as an optimizer got it: every one of torch.optim, and some by other people."""
+"""Optimizers of torch and from elsewhere: what is recorded is the gradient that each was given."""
+
+import inspect
 
 import pytest
 import torch
-from eight_nets import data, loss_of
 from elsewhere import needed
+from loops import batches, shared_mlp
 from torch import nn
 
 from d2lparams import track
 
-NAMES = sorted(
-    name
-    for name, kind in vars(torch.optim).items()
-    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
-)
-ELSEWHERE = [
-    ("schedulefree", "SGDScheduleFree"),
-    ("schedulefree", "AdamWScheduleFree"),
-    ("pytorch_optimizer", "Lion"),
-    ("pytorch_optimizer", "Muon"),
-    ("pytorch_optimizer", "LARS"),
-    ("pytorch_optimizer", "SAM"),
-]
+OF_TORCH = [name for name, found in vars(torch.optim).items() if inspect.isclass(found) and name != "Optimizer"]
+FROM_ELSEWHERE = {
+    "schedulefree": ["AdamWScheduleFree", "RAdamScheduleFree", "SGDScheduleFree", "AdamWScheduleFreeReference"],
+    "pytorch_optimizer": ["Lion", "LARS", "Muon", "SAM", "ScheduleFreeAdamW", "Lookahead"],
+}
+WITH_CLOSURE = {"LBFGS", "SAM"}  # take no step without
 
 
-def parameters_for(name, net):
-    if name == "Muon":
-        return [p for p in net.parameters() if p.dim() == 2]
-    return list(net.parameters())
-
-
-def assert_seen(optimizer, net, mine, closure=False, sam=False):
-    """Train two steps; compare the norms in the record with those of the gradients right before the step."""
-    truth = []
-    with track(net, every=1) as record:
-        for step in range(2):
-            X, seen = data(step), []
-
-            def run(X=X, seen=seen):
-                optimizer.zero_grad()
-                loss = loss_of(net(X))
-                loss.backward()
-                seen.append([p.grad.to_dense().norm().item() for p in mine])
-                return loss
-
-            if closure:
-                optimizer.step(run)
-            else:
-                run()
-                if sam:
-                    optimizer.first_step(zero_grad=True)
-                    run()
-                    optimizer.second_step()
-                else:
-                    optimizer.step()
-            truth.append(seen)
-    assert not record.errors
-    names = {p: name for name, p in net.named_parameters()}
-    frame = record.frame().set_index(["step", "parameter"])["grad_norm"]
-    for step, seen in enumerate(truth):
-        for i, p in enumerate(mine):
-            assert frame[step, names[p]] == pytest.approx(seen[-1][i], rel=1e-6, abs=1e-9), (step, names[p])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_torch_optim(name):
-    torch.manual_seed(0)
-    if name == "SparseAdam":
-        net = nn.Sequential(nn.Embedding(8, 4, sparse=True))
-        ids = [torch.tensor([1, 2, 2]), torch.tensor([3, 1, 0])]
-        optimizer, truth = torch.optim.SparseAdam(net.parameters(), lr=0.1), []
-        with track(net, every=1) as record:
-            for X in ids:
-                optimizer.zero_grad()
-                loss_of(net(X)).backward()
-                truth.append(net[0].weight.grad.to_dense().norm().item())
-                optimizer.step()
-        assert not record.errors
-        assert list(record.frame().grad_norm) == pytest.approx(truth, rel=1e-6)
-        return
-    net = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 4))
-    mine = parameters_for(name, net)
-    optimizer = getattr(torch.optim, name)(mine, lr=0.01)
-    assert_seen(optimizer, net, mine, closure=name == "LBFGS")
-
-
-@pytest.mark.parametrize(("package", "name"), ELSEWHERE)
-def test_optimizers_by_other_people(package, name):
-    kind = getattr(needed(package), name)
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 4))
-    mine = parameters_for(name, net)
+def make(owner, name, parameters):
+    if name == "Muon":  # takes matrices alone
+        parameters = [p for p in parameters if p.ndim == 2]
+        if owner != torch.optim:
+            return owner.Muon([{"params": parameters, "use_muon": True}])
     if name == "SAM":
-        optimizer = kind(mine, base_optimizer=torch.optim.SGD, lr=0.01)
-    elif name == "Muon":
-        optimizer = kind([{"params": mine, "use_muon": True, "lr": 0.01}])
-    else:
-        optimizer = kind(mine, lr=0.01)
-    if package == "schedulefree":
-        optimizer.train()
-    assert_seen(optimizer, net, mine, sam=name == "SAM")
+        return owner.SAM(parameters, torch.optim.SGD, lr=0.1)
+    if name == "Lookahead":
+        return owner.Lookahead(torch.optim.Adam(parameters))
+    if name == "LBFGS":
+        return owner.LBFGS(parameters, lr=0.1, max_iter=3)
+    return getattr(owner, name)(parameters, **({} if owner == torch.optim else {"lr": 0.01}))
+
+
+EVERY = [("torch.optim", name) for name in OF_TORCH]
+EVERY += [(owner, name) for owner, names in FROM_ELSEWHERE.items() for name in names]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "closed"),
+    [(*each, closed) for each in EVERY for closed in (False, True) if closed or each[1] not in WITH_CLOSURE],
+)
+def test_the_gradient_is_the_one_that_the_optimizer_was_given(owner, name, closed):
+    module = needed(owner)
+    net = shared_mlp().eval()
+    if name == "SparseAdam":
+        net = nn.Sequential(nn.Embedding(6, 3, sparse=True))
+    optimizer = make(module, name, list(net.parameters()))
+    stepped = [p for group in optimizer.param_groups for p in group["params"]]
+    wanted = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = net(X).square().mean()
+        loss.backward()
+        given[:] = [p.grad.to_dense().norm().item() for p in stepped]
+        return loss
+
+    getattr(optimizer, "train", lambda: None)()
+    with track(net, every=1, histograms=1) as record:
+        for X in batches(4):
+            given = []
+            X = (X[0] * 5).long().abs() % 6 if name == "SparseAdam" else X
+            if not closed or name == "SAM":  # which starts from a gradient
+                closure()
+            optimizer.step(closure) if closed else optimizer.step()
+            wanted.append(given)
+    assert record.errors == {}
+    assert record.table("grad_norm").to_numpy() == pytest.approx(torch.tensor(wanted).numpy(), rel=1e-6)
+    assert "4 rows of 4 steps" in repr(record)
+    if name != "SparseAdam":
+        assert record.uses("2.weight")["check", "error"].max() < 1e-6
+
+
+def test_the_gradient_is_the_one_that_hooks_of_the_optimizer_leave():
+    net = shared_mlp().eval()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def clip(*_):
+        nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+
+    optimizer.register_step_pre_hook(clip)
+    with track(net, every=1) as record:
+        for X in batches(3):
+            optimizer.zero_grad()
+            net(X).square().mean().backward()
+            optimizer.step()
+    assert record.whole()["grad_norm"].tolist() == pytest.approx([1e-3] * 3, rel=1e-3)
+    assert record.uses("2.weight")["check", "error"].max() < 1e-6
+    assert len(optimizer._optimizer_step_pre_hooks) == 1
+
+
+@pytest.mark.parametrize("steps", [1, 9])
+def test_a_step_that_fails_leaves_no_hook_behind(steps):
+    net = shared_mlp()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def fail(*_):
+        raise RuntimeError("no step today")
+
+    optimizer.register_step_pre_hook(fail)
+    with track(net, every=1):
+        for _ in range(steps):
+            with pytest.raises(RuntimeError, match="no step today"):
+                optimizer.step()
+        optimizer.param_groups.clear()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+    assert len(optimizer._optimizer_step_pre_hooks) == 1

@@ -147,3 +147,28 @@ def test_blocks_that_are_compiled_meanwhile_are_compiled_no_more_often_than_with
     assert found == plain
     assert record.errors == {}
     assert COMPILED in repr(record)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own
+def test_a_step_that_is_compiled_is_recorded_and_compiled_as_without_the_watch():
+    def run(watch):
+        torch.compiler.reset()
+        graphs, net = [], make("a layer used twice")
+
+        def backend(graph, _):
+            graphs.append(graph)
+            return graph.forward
+
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        step = torch.compile(optimizer.step, backend=backend)
+        with track(net, every=1) if watch else contextlib.nullcontext() as record:
+            for i in range(STEPS):
+                optimizer.zero_grad()
+                loss_of(net(data(i))).backward()
+                step()
+        return len(graphs), record
+
+    plain, _ = run(False)
+    found, record = run(True)
+    assert found == plain
+    check(numbers(record), wanted("a layer used twice"))

@@ -1,168 +1,123 @@
 """Eight nets, trained in two processes under `track`, beside one process that has all the data: run as a script.
 
-It gets its rank and a folder, and prints one line of JSON: {case: [what was recorded, what should be]}.
+It gets its rank and a folder, and prints one line of JSON: {case: [what was recorded, what should be, errors]}.
 """
 
 import contextlib
+import functools
 import json
 import sys
 import warnings
 
 import torch
+from eight_nets import NETS, STEPS, data, loss_of, make, numbers, wanted
 from torch import distributed, nn
-from torch.nn import functional as F
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import Replicate, Shard, distribute_module, distribute_tensor
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
-from d2lparams import gradient_by_use, track
+from d2lparams import Record, track
 
-STEPS = 2
+DDP = nn.parallel.DistributedDataParallel
+WHOLE = functools.partial(ColwiseParallel, output_layouts=Replicate())
 
-
-class Head(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed, self.body, self.head = nn.Embedding(12, 8), nn.Linear(8, 8), nn.Linear(8, 12, bias=False)
-        self.head.weight = self.embed.weight
-
-    def forward(self, X):
-        return self.head(torch.tanh(self.body(self.embed(X.abs().mul(7).long() % 12))))
-
-
-class Conv(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.filter, self.out = nn.Conv1d(1, 1, 3, padding=1), nn.Linear(8, 4)
-
-    def forward(self, X):
-        X = X[:, None]
-        for _ in range(3):
-            X = torch.tanh(self.filter(X))
-        return self.out(X[:, 0])
-
-
-class Rnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.cell, self.out = nn.RNNCell(1, 6), nn.Linear(6, 4)
-
-    def forward(self, X):
-        H = X.new_zeros(len(X), 6)
-        for column in X.split(1, dim=1):
-            H = self.cell(column, H)
-        return self.out(H)
-
-
-class Repeated(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
-
-    def forward(self, X):
-        X = X.unflatten(1, (1, 8)) * torch.arange(1, 4)[:, None]
-        for _ in range(3):
-            X = self.block(X)
-        return X.mean(1)
-
-
-class Lora(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.base = nn.Linear(8, 8).requires_grad_(False)
-        self.a, self.b = nn.Linear(8, 2, bias=False), nn.Linear(2, 8, bias=False)
-
-    def forward(self, X):
-        for _ in range(2):
-            X = torch.tanh(self.base(X) + self.b(self.a(X)))
-        return X
-
-
-class Experts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.experts = nn.ModuleList(nn.Linear(8, 4) for _ in range(3))
-
-    def forward(self, X):
-        return self.experts[0](X) + self.experts[1](X.abs())
-
-
-def twice():
-    shared = nn.Linear(8, 8)
-    return nn.Sequential(nn.Linear(8, 8), nn.Tanh(), shared, nn.Tanh(), shared)
-
-
-NETS = {
-    "plain": lambda: nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 4)),
-    "a layer used twice": twice,
-    "a tied embedding": Head,
-    "a shared filter": Conv,
-    "an RNN": Rnn,
-    "a repeated block": Repeated,
-    "a frozen base": Lora,
-    "an unused expert": Experts,
+# how a net's layers are spread: where nothing is said of a net, all of it is replicated
+PLANS = {
+    "plain": {"0": ColwiseParallel(), "2": RowwiseParallel()},
+    "a layer used twice": {"0": WHOLE(), "2": WHOLE()},
+    "a tied embedding": {"embed": RowwiseParallel(input_layouts=Replicate()), "body": WHOLE(), "head": WHOLE()},
+    "a repeated block": {"block.linear1": ColwiseParallel(), "block.linear2": RowwiseParallel()},
+    "a frozen base": {"base": WHOLE(), "a": ColwiseParallel(), "b": RowwiseParallel()},
+    "an unused expert": {f"experts.{i}": WHOLE() for i in range(3)},
 }
 
 
-def make(net):
-    torch.manual_seed(0)
-    return NETS[net]()
+def ddp(name, net, **options):
+    return DDP(net, **{"find_unused_parameters": name == "an unused expert"} | options)
 
 
-def data(step):
-    return torch.randn(8, 8, generator=torch.Generator().manual_seed(step))
+def compressed(name, net):
+    model = ddp(name, net)
+    model.register_comm_hook(None, fp16_compress_hook)
+    return model
 
 
-def loss_of(output):
-    return F.mse_loss(output, torch.zeros_like(output)) + output.square().square().mean()
+def tensor_parallel(name, net):
+    mesh = init_device_mesh("cpu", (2,))
+    if name in PLANS:
+        model = parallelize_module(net, mesh, PLANS[name])
+        if name == "a tied embedding":  # which is lost on the way
+            model.head.weight = model.embed.weight
+        return model
+    return spread(name, net, Replicate())
 
 
-def numbers(record):
-    """Return what a record says, as {column: numbers}; a name is taken without what wraps it."""
-    frame = record.frame()
-    found = {}
-    for row in frame.itertuples():
-        name = row.parameter.removeprefix("module.")
-        found[f"{row.step} {name}"] = [row.grad_norm, row.update_ratio, row.weight_norm]
-    for name in record.shared:
-        for step, row in record.uses(name).iterrows():
-            short = name.removeprefix("module.")
-            found[f"{step} {short} uses"] = [*row["norm"], *row["cosine"], row["sum", "norm"]]
-    return found
+def spread(name, net, layout):
+    """Spread a net over both processes in one layout, by torch's own means."""
+    mesh = init_device_mesh("cpu", (2,))
+
+    def place(_, layer, mesh):
+        for key, p in layer.named_parameters(recurse=False):
+            setattr(layer, key, nn.Parameter(distribute_tensor(p, mesh, [layout])))
+
+    def whole(_, args, mesh):
+        return tuple(distribute_tensor(X, mesh, [Replicate()]) for X in args)
+
+    return distribute_module(net, mesh, place, whole, lambda _, output, mesh: output.full_tensor())
 
 
-def wanted(name):
-    """Return the same numbers of one process that has all the data, by autograd and a plain optimizer."""
-    net = make(name)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
-    found = {}
-    for step in range(STEPS):
-        by_use = gradient_by_use(net, lambda step=step: loss_of(net(data(step))))
-        optimizer.zero_grad()
-        loss_of(net(data(step))).backward()
-        before = {key: p.detach().clone() for key, p in net.named_parameters()}
-        gradients = {key: p.grad.clone() for key, p in net.named_parameters() if p.grad is not None}
-        optimizer.step()
-        for key, p in net.named_parameters():
-            if key in gradients:
-                ratio = (p - before[key]).norm() / p.norm()
-                found[f"{step} {key}"] = [gradients[key].norm().item(), ratio.item(), p.detach().norm().item()]
-            if len(parts := by_use.get(key, {})) > 1:
-                flat = [part.flatten() for part in parts.values()]
-                pairs = [(a, b) for i, b in enumerate(flat) for a in flat[:i]]
-                cosines = [(a @ b / (a.norm() * b.norm())).item() for a, b in pairs]  # NaN for a gradient of 0
-                norms = [part.norm().item() for part in flat]
-                found[f"{step} {key} uses"] = [*norms, *cosines, sum(flat).norm().item()]
-    return found
+def both(name, net):
+    """Spread a net by tensor parallel along one dimension of a mesh, and by fully_shard along the other."""
+    mesh = init_device_mesh("cpu", (2, 1), mesh_dim_names=("data", "tensor"))
+    return fully_shard(parallelize_module(net, mesh["tensor"], PLANS[name]), mesh=mesh["data"])
 
 
-def train(net, model, parts, rank, quiet=contextlib.nullcontext):
-    """Train a model for some steps, each process on its half of the data, in some parts."""
+def sharded(_, net, shape=None, **options):
+    mesh = init_device_mesh("cpu", shape or (2,), mesh_dim_names=("a", "b")[: len(shape or (2,))])
+    return fully_shard(net, mesh=mesh, **options)
+
+
+LOW = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+TIED = ["a layer used twice", "a repeated block"]
+
+# way: (how a model is made of a net, number of parts of a batch, with no_sync, the same data in both processes, nets)
+WAYS = {
+    "DDP": (ddp, 1, False, False, NETS),
+    "DDP in parts": (ddp, 2, True, False, NETS),
+    "DDP in parts without no_sync": (ddp, 2, False, False, NETS),
+    "DDP, static": (functools.partial(ddp, static_graph=True, find_unused_parameters=False), 2, False, False, TIED),
+    "DDP, bucket views": (functools.partial(ddp, gradient_as_bucket_view=True), 2, False, False, NETS),
+    "DDP, compressed": (compressed, 1, False, False, TIED),
+    "FSDP2": (sharded, 1, False, False, NETS),
+    "FSDP2, 1 x 2": (functools.partial(sharded, shape=(1, 2)), 1, False, False, TIED),
+    "FSDP2, 2 x 1": (functools.partial(sharded, shape=(2, 1)), 1, False, False, TIED),
+    "FSDP2, low precision": (functools.partial(sharded, mp_policy=LOW), 1, False, False, TIED),
+    "FSDP2, offload": (
+        functools.partial(sharded, offload_policy=CPUOffloadPolicy(pin_memory=False)),
+        1,
+        False,
+        False,
+        TIED,
+    ),
+    "FSDP2 and tensor parallel": (both, 1, False, False, ["a layer used twice"]),
+    "tensor parallel": (tensor_parallel, 1, False, True, NETS),
+    "tensors in columns": (functools.partial(spread, layout=Shard(-1)), 1, False, True, ["a layer used twice"]),
+}
+
+
+def train(model, rank, pieces, no_sync, same):
+    """Train a model for some steps, each process on its half of the data, or all of it, in some parts."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     with track(model, every=1, histograms=1, all_ranks=True) as record:
         for step in range(STEPS):
             optimizer.zero_grad()
-            own = data(step).chunk(2)[rank].chunk(parts)
-            for i, X in enumerate(own):
-                with quiet() if i < parts - 1 else contextlib.nullcontext():
-                    (loss_of(model(X)) / parts).backward()
+            X = data(step) if same else data(step).chunk(2)[rank]
+            for i, part in enumerate(X.chunk(pieces)):
+                quiet = model.no_sync if no_sync and i < pieces - 1 else contextlib.nullcontext
+                with quiet():
+                    (loss_of(model(part)) / pieces).backward()
             optimizer.step()
     return record
 
@@ -170,28 +125,22 @@ def train(net, model, parts, rank, quiet=contextlib.nullcontext):
 def main(rank, folder):
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    from torch.distributed.fsdp import fully_shard
-
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    truth = {name: wanted(name) for name in NETS}
     found = {}
-    for name in NETS:
-        truth = wanted(name)
-        unused = name == "an unused expert"
-        for way in ("DDP", "DDP in parts", "DDP in parts without no_sync", "FSDP2"):
-            net = make(name)
-            if way == "FSDP2":
-                model = fully_shard(net)
-                record = train(net, model, 1, rank)
-            else:
-                model = nn.parallel.DistributedDataParallel(net, find_unused_parameters=unused)
-                quiet = model.no_sync if way == "DDP in parts" else contextlib.nullcontext
-                record = train(net, model, 1 if way == "DDP" else 2, rank, quiet)
-            seen = numbers(record)
-            if way == "FSDP2":
+    for way, (make_model, pieces, no_sync, same, nets) in WAYS.items():
+        for name in nets:
+            record = train(make_model(name, make(name)), rank, pieces, no_sync, same)
+            if way.startswith("FSDP2"):
                 assert record.shared == []
                 assert "sharded" in record.note
-            expected = {key: value for key, value in truth.items() if way != "FSDP2" or not key.endswith("uses")}
-            found[f"{name}, {way}"] = [seen, expected, record.errors]
+            record.save(f"{folder}/{rank}")
+            assert Record.load(f"{folder}/{rank}").frame().equals(record.frame())
+            split = not way.startswith("FSDP2")
+            expected = {key: these for key, these in truth[name].items() if split or not key.endswith("uses")}
+            found[f"{name}, {way}"] = [numbers(record), expected, record.errors]
+    with open(f"{folder}/{rank}", "rb") as file:
+        found["file"] = file.read().hex()
     print(json.dumps(found))
     distributed.destroy_process_group()
 

@@ -33,7 +33,6 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_sandbox.py": 15,
     "test_trainers.py": 12,
     "test_loggers.py": 8,
-    "test_regimes.py": 8,
     "2-initialization.ipynb": 10,
     "e-answers.ipynb": 10,
     "test_guesses.py": 10,

@@ -39,8 +39,10 @@ test-quick: setup ## in a minute: the core, doctests, the house, and whatever el
 
 ON_ALL_CORES := -n logical --maxprocesses 4
 
-bench: setup ## seconds per epoch, what tracking costs, and the grader's speed and safety; half an hour
+bench: setup-elsewhere ## what epochs, watching, memory and grading cost, beside tools by others; three quarters of an hour
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_memory.py
+	$(BIN)/python tools/bench_watching.py
 	$(BIN)/python tools/bench_grading.py
 
 html: setup ## build the HTML edition of the notebooks as they are stored: build/html/index.html

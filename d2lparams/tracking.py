@@ -48,9 +48,9 @@ def track(
     `record.hidden`. It warns if the block ends and no optimizer took a step, and if the net gets other Parameters.
 
     At the defaults the shared MLP of notebook 5 trains 3 to 5% slower; memory is two copies of the parameters that
-    train, at recorded steps one more of a shared one for each use (16 at most at one place; two more where gradients are
-    accumulated or where processes track), and a bounded record: past 1,024 rows the interval doubles and every other
-    row is dropped.
+    train, at recorded steps one more of a shared one for each use (16 at most at one place; two more where gradients
+    are accumulated or where processes track), and a bounded record: past 1,024 rows the interval doubles and every
+    other row is dropped.
 
     Args:
         net: any module with parameters.

@@ -65,10 +65,12 @@ def test_uses_add_up_to_what_backward_leaves(net):
     assert len(next(iter(found.values()))) >= 2
 
 
-def test_only_a_tie_of_parameters_can_be_untied():
+def test_ties_of_parameters_and_of_memory_can_be_untied():
     assert len(untie(share(three_layers(), "one module, twice", "0", "2")).state_dict()) == 6
-    with pytest.raises(ValueError, match="nothing to untie"):
-        untie(share(three_layers(), "one storage (.data = .data)", "0", "2"))
+    net = untie(share(three_layers(), "one storage (.data = .data)", "0", "2"))
+    before = net[2].weight.detach().clone()
+    torch.nn.init.zeros_(net[0].weight)
+    assert torch.equal(net[2].weight, before)
 
 
 @pytest.mark.parametrize(

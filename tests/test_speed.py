@@ -31,7 +31,7 @@ def test_the_table_of_a_billion_parameters_takes_less_than_a_second():
     assert seconds(show) < 1
     table, text = show()
     assert len(table.rows) == 960
-    assert "1,007,697,920 numbers, on the meta device" in text
+    assert "1,007,697,920 numbers, 3.75 GiB, on the meta device" in text
 
 
 def test_the_cost_of_ties_grows_linearly_with_the_number_of_tensors():

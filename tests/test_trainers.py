@@ -14,14 +14,13 @@ from torch.utils.data import DataLoader, IterableDataset
 import d2lparams
 from d2lparams.chapter.processes import two_processes
 
-accelerate, lightning, transformers = needed("accelerate"), needed("lightning.pytorch"), needed("transformers")
-
 STEPS, PARTS, MOST = 3, 2, 0.3  # PARTS batches for a step, whose gradient is clipped to a norm of MOST
 TIED = "transformer.wte.weight"
 PLACES = ["transformer.wte", "lm_head"]
 
 
 def gpt2():
+    transformers = needed("transformers")
     torch.manual_seed(0)
     sizes = {"vocab_size": 17, "n_positions": 6, "n_embd": 8, "n_layer": 2, "n_head": 2}
     quiet = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "bos_token_id": 0, "eos_token_id": 0}
@@ -46,6 +45,8 @@ def batches():
 
 
 def by_transformers(net, folder):
+    needed("accelerate")  # which that trainer takes
+    transformers = needed("transformers")
     options = {"max_steps": STEPS, "per_device_train_batch_size": 2, "gradient_accumulation_steps": PARTS}
     quiet = {"report_to": "none", "disable_tqdm": True, "save_strategy": "no", "logging_strategy": "no"}
     arguments = transformers.TrainingArguments(
@@ -55,7 +56,7 @@ def by_transformers(net, folder):
 
 
 def by_accelerate(net, folder):
-    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=PARTS)
+    accelerator = needed("accelerate").Accelerator(cpu=True, gradient_accumulation_steps=PARTS)
     optimizer = adam(net)
     model, optimizer, loader = accelerator.prepare(net, optimizer, batches())
     for batch in loader:
@@ -67,24 +68,25 @@ def by_accelerate(net, folder):
             optimizer.zero_grad()
 
 
-class Lit(lightning.LightningModule):
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def training_step(self, batch, index):
-        return self.net(**batch).loss
-
-    def configure_optimizers(self):
-        return adam(self.net)
-
-
 def by_lightning(net, folder):
+    lightning = needed("lightning.pytorch")
+
+    class Lit(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def training_step(self, batch, index):
+            return self.net(**batch).loss
+
+        def configure_optimizers(self):
+            return adam(self.net)
+
     quiet = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False)
     trainer = lightning.Trainer(
         accelerator="cpu", max_steps=STEPS, accumulate_grad_batches=PARTS, gradient_clip_val=MOST, **quiet
     )
-    trainer.fit(Lit(net), batches())
+    trainer.fit(Lit(), batches())
 
 
 TRAINERS = [by_transformers, by_accelerate, by_lightning]
@@ -158,6 +160,7 @@ def test_a_trainer_records_the_numbers_of_a_loop_by_hand_and_trains_to_the_same_
 
 
 def test_two_processes_of_accelerate_record_the_numbers_of_all_their_data():
+    needed("accelerate")
     net, norms, uses = Tied(), [], []
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
     for four in data().split(4):  # two batches of one row in each process

@@ -26,7 +26,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_two_processes.py": 20,
     "test_regimes.py": 9,
     "test_optimizers.py": 7,
-    "test_hostile.py": 70,
+    "test_hostile.py": 18,
     "test_honest.py": 12,
     "test_round_trip.py": 12,
     "test_html.py": 35,

@@ -141,11 +141,10 @@ def test_closing_leaves_no_widget_behind(record):
 def test_a_closed_figure_is_freed(record):
     makers = init_explorer, tie_playground, lambda: widgets.monitor(record), lambda: widgets.scrubber(record)
     for make in makers:
-        views = [make() for _ in range(3)]
-        left = [weakref.ref(widget) for view in views for widget in (view, view.canvas_widget)]
-        for view in views:
-            view.close()
-        del views, view
+        view = make()
+        left = [weakref.ref(widget) for widget in (view, view.canvas_widget)]
+        view.close()
+        del view
         gc.collect()
         assert [ref for ref in left if ref() is not None] == []
 

@@ -275,6 +275,16 @@ def has_step_hooks(optimizer: Optimizer) -> bool:
     return bool(found)
 
 
+def left_out_of_graphs(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a hook that torch.compile leaves out of its graphs; where nothing is compiled it runs as it is."""
+    outside = torch.compiler.disable(hook)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return (outside if torch.compiler.is_compiling() else hook)(*args, **kwargs)
+
+    return run
+
+
 def children(module: nn.Module) -> dict[str, nn.Module]:
     """Return {name: module} of what stands right below a module; unlike `named_children`, all names of one module."""
     return {name: child for name, child in module._modules.items() if child is not None}

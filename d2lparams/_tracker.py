@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -85,8 +84,7 @@ class Tracker:
             self._start_uses()
         with self._noting("the steps"):
             before, after = self._noting("a step")(self._before_step), self._noting("a step")(self._after_step)
-            if "torch._dynamo" in sys.modules:  # a step may be compiled; where none is, this import takes a second
-                before, after = torch.compiler.disable(before), torch.compiler.disable(after)
+            before, after = map(_torch.left_out_of_graphs, (before, after))  # a step may be compiled
             self.hooks.append(torch_optimizer.register_optimizer_step_pre_hook(before))
             self.hooks.append(torch_optimizer.register_optimizer_step_post_hook(after))
 

@@ -81,8 +81,8 @@ class LivePanels:
         if not len(index):
             return None
         places = np.unique(np.linspace(0, len(index) - 1, MOST_REPLAYED).round().astype(int))
-        steps = [int(index[place]) for place in places]
         last = self.record.total_steps
+        steps = [*(int(index[place]) + 1 for place in places[:-1]), last]  # the first step has the number 0
         whole = {key: np.asarray(line.get_xydata()) for key, line in self._lines.items()}
         titles = {panel: self._axes[panel].title for panel in ("loss", "accuracy")}
         before = {panel: title.get_text() for panel, title in titles.items()}
@@ -95,18 +95,17 @@ class LivePanels:
         maps = [axis.axvline(steps[-1], color="black", linewidth=1) for axis in self._axes.values() if axis.collections]
 
         def draw(i: int) -> str:
-            step = last if i == len(steps) - 1 else steps[i]
-            said: dict[tuple[str, str], str] = {}
+            step, said = steps[i], {}
             for key, line in self._lines.items():
                 xy = whole[key]
-                shown = xy[: np.searchsorted(points.get(key, xy[:, 0]), step, "right")]
+                shown = xy[: np.searchsorted(points.get(key, xy[:, 0] + 1), step, "right")]
                 line.set_data(shown.T)
                 if key in points and len(shown):
                     said[key] = f"{key[1]} {shown[-1, 1]:.3f}"
             for panel, title in titles.items():
                 title.set_text(next((said[key] for key in reversed(said) if key[0] == panel), ""))
             for marker in maps:
-                marker.set_xdata([steps[i]] * 2)
+                marker.set_xdata([step] * 2)
             words = "; ".join(said.values())
             return f"<b>Step {step:,}</b> of {last:,}{': ' if words else ''}{words}{more(step)}."
 

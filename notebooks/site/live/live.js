@@ -177,6 +177,7 @@ export function mount(el, figure, canvas) {
   const sliders = {};
   const setters = {};
   const waiting = []; // [name, value] of each control that was moved and is not answered yet
+  let turn = 0;
   const is = { touched: false, playing: false, answering: false };
 
   const listen = () => said.setAttribute("aria-live", is.touched && !is.playing ? "polite" : "off");
@@ -193,30 +194,31 @@ export function mount(el, figure, canvas) {
     if (more.shown !== rest) more.innerHTML = more.shown = rest;
   };
 
-  const answer = async () => {
-    is.answering = true;
-    while (waiting.length) {
-      const [name, value] = waiting.shift();
-      try {
-        const changes = await figure.answer(name, value);
-        for (const [other, change] of Object.entries(changes ?? {})) setters[other](change);
-        if (!waiting.length) show();
-      } catch (error) {
-        said.innerHTML = said.shown = `<b class="live-error">✗ ${escaped(error.message)}</b>`;
-      }
+  const answer = async (name, value) => {
+    const mine = ++turn;
+    try {
+      const changes = await figure.answer(name, value);
+      for (const [other, change] of Object.entries(changes ?? {})) setters[other](change);
+      if (mine === turn && !waiting.length) show();
+    } catch (error) {
+      said.innerHTML = said.shown = `<b class="live-error">✗ ${escaped(error.message)}</b>`;
     }
+  };
+
+  const answerAll = async () => {
+    is.answering = true;
+    while (waiting.length) await answer(...waiting.shift());
     is.answering = false;
   };
 
   const moved = (control, value) => {
     is.touched = true;
     listen();
-    if (value !== undefined) {
-      control.value = value;
-      if (waiting.at(-1)?.[0] === control.name) waiting.pop(); // the newest is enough
-    }
+    if (value !== undefined) control.value = value;
+    if (figure.hurries) return answer(control.name, value); // it gives up what is not done yet
+    if (value !== undefined && waiting.at(-1)?.[0] === control.name) waiting.pop(); // the newest is enough
     waiting.push([control.name, value]);
-    if (!is.answering) answer();
+    if (!is.answering) answerAll();
   };
 
   const rows = figure.rows.map((controls) => {

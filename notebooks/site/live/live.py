@@ -10,6 +10,7 @@ import importlib
 import json
 import re
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import nbformat
@@ -25,9 +26,12 @@ SCRIPTS = {
 }
 STYLES = [Path(guesses.__file__).with_name("guess.css"), HERE / "live.css"]
 FIGURES = {
-    "init explorer:": "explorer",
-    "tie playground:": "playground",
-}  # by what a figure's stored text begins with
+    "init explorer:": ["first_pass", "explorer"],
+    "tie playground:": ["playground"],
+}  # by what a figure's stored text begins with: its scripts, the last of which shows it
+SCRIPTS_OF = {"guess": ["guess"], "scenes": ["canvas", "scenes"]} | {
+    names[-1]: ["canvas", *names] for names in FIGURES.values()
+}
 PNG = "image/png"
 EXPORT = r"^export (?:async )?(?:function|const|class) (\w+)"
 
@@ -63,7 +67,7 @@ def what_lives(cell):
         replay = output.metadata.get(PNG, {}).get("replay")
         if replay:
             yield "scenes", {"text": text, "replay": replay}, "img", i
-        for beginning, name in FIGURES.items():
+        for beginning, (*_, name) in FIGURES.items():
             if text.startswith(beginning) and script(name).is_file():
                 yield name, importlib.import_module(name).data(text), "img", i
 
@@ -90,7 +94,7 @@ def enliven(app, doctree, page):
             content = html.escape(json.dumps(data, ensure_ascii=False))
             place = f'<div class="live" data-live="{name}" data-still="{still} {i}" data-content="{content}"></div>'
             shown += nodes.raw("", place, format="html")
-            needed |= {"guess": 0} if name == "guess" else {"canvas": 0, name: 0}
+            needed |= dict.fromkeys(SCRIPTS_OF[name])
 
 
 def is_output(node):
@@ -113,7 +117,7 @@ def write_scripts(app):
     app.live_scripts = {}  # by page, in order
     folder = Path(app.doctreedir) / "live"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in {*SCRIPTS, *FIGURES.values(), "scenes", "live"}:
+    for name in {"live", *chain.from_iterable(SCRIPTS_OF.values())}:
         if script(name).is_file():
             module = script(name).read_text(encoding="utf-8")
             (folder / f"live-{name}.js").write_text(

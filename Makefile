@@ -41,6 +41,7 @@ ON_ALL_CORES := -n logical --maxprocesses 4
 
 bench: setup-elsewhere ## what epochs, watching, memory and grading cost, beside tools by others; three quarters of an hour
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_pages.py
 	$(BIN)/python tools/bench_memory.py
 	$(BIN)/python tools/bench_watching.py
 	$(BIN)/python tools/bench_grading.py

@@ -36,8 +36,6 @@ TURN = """async ([name, moves]) => {  // move, wait until the answer is painted,
   }
   return times; }"""
 TAGS = "script[src], link[rel=stylesheet], img[src]"
-    """[...document.querySelectorAll('script[src], link[rel=stylesheet], img[src]')].map(tag => tag.src || tag.href)"""
-)
 
 
 def build(folder):

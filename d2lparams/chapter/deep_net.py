@@ -167,7 +167,7 @@ def profile(tensors: Sequence[Tensor], bins: int = 65) -> tuple[float, Tensor]:
         tensors = [tensor[tensor.isfinite()] for tensor in tensors]
         largest = [float(tensor.abs().max()) if tensor.numel() else 0.0 for tensor in tensors]
     limit = max(largest[:-1] or largest) or 1.0
-    counts = torch.stack([torch.histc(tensor, bins, -limit, limit) for tensor in tensors])
+    counts = torch.stack([torch.histc(tensor / limit, bins, -1, 1) for tensor in tensors])  # large ones would overflow
     aside = counts.clone()
     aside[:, bins // 2] = 0
     highest = aside.amax(1, keepdim=True)

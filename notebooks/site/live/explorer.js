@@ -1,6 +1,6 @@
 // The init explorer on a page without a kernel. Its numbers come from `first_pass.js`, its layout from `explorer.py`.
 
-const { ACTIVATIONS, SCHEMES, firstPass, general, judge, multiplier, profile } = window.d2lparams.first_pass;
+const { firstPass, general, judge, multiplier, profile } = window.d2lparams.first_pass;
 
 const PAUSE = 25; // ms of work, at most, until the page may answer its reader
 
@@ -101,7 +101,7 @@ export async function explorer(data) {
     name: "init explorer",
     note: "No Python runs here: this page draws the weights and computes each pass itself.",
     rows: [
-      [list("scheme", Object.keys(SCHEMES)), list("activation", Object.keys(ACTIVATIONS))],
+      [list("scheme", data.schemes), list("activation", data.activations)],
       [
         slider("gain", "gain", numbered(data.gains, (gain) => gain.toFixed(2))),
         slider("depth", "hidden layers", { min: 1, max: data.mostLayers, step: 1 }),
@@ -109,7 +109,7 @@ export async function explorer(data) {
       ],
     ],
     answer,
-    interrupt: () => turn++, // what is being computed is wanted no more: a newer setting waits
+    hurries: true, // an answer gives way to a newer one
     picture: () => shown,
   };
 }

@@ -287,6 +287,18 @@ function transposed(matrix, columns) {
   return out;
 }
 
+const batches = new Map(); // by width
+
+function batch(examples, units, classes) {
+  if (!batches.has(units)) {
+    const generator = new Generator(0);
+    const values = new Float32Array(generator.normal(examples * units));
+    const right = Array.from({ length: examples }, () => generator.random() % classes);
+    batches.set(units, { X: { values, ...measure(values) }, right });
+  }
+  return batches.get(units);
+}
+
 // Return [loss, its gradient with respect to the answers]; `right` are the classes.
 function crossEntropy(answers, right) {
   const count = answers.length / right.length;
@@ -312,9 +324,7 @@ export async function firstPass({ scheme, gain, depth, units, activation }, { cl
     weights.push(known(scaled(weight, Math.fround(gain))));
     await pause();
   }
-  const generator = new Generator(0);
-  const X = known(new Float32Array(generator.normal(examples * units)));
-  const right = Array.from({ length: examples }, () => generator.random() % classes);
+  const { X, right } = batch(examples, units, classes);
   const act = ACTIVATIONS[activation];
   const [sums, exact, activations] = [[], [], []]; // of each layer: before its activation, and behind it
   let last = X.values;
@@ -354,12 +364,12 @@ export async function firstPass({ scheme, gain, depth, units, activation }, { cl
 export function profile(layers, bins) {
   const largest = layers.map((layer) => layer.largest);
   const limit = Math.max(...(largest.length > 1 ? largest.slice(0, -1) : largest)) || 1;
-  const width = Math.fround(2 * limit);
   const heights = layers.map(({ values }) => {
     const counts = new Float32Array(bins);
     for (let i = 0; i < values.length; i++) {
-      if (!(Math.abs(values[i]) <= limit)) continue;
-      const bin = Math.floor(Math.fround(Math.fround(Math.fround(values[i] + limit) * bins) / width));
+      const part = Math.fround(values[i] / limit);
+      if (!(Math.abs(part) <= 1)) continue;
+      const bin = Math.floor(Math.fround(Math.fround(part + 1) * bins) / 2);
       counts[bin < bins ? bin : bins - 1]++;
     }
     const aside = Math.max(...counts.filter((_, bin) => bin !== bins >> 1));

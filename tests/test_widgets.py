@@ -315,8 +315,10 @@ def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
     view.write.click()
     assert "Written through 4; it shows up at 0 [2, 1], 4 [2, 1]." in view.caption.value
     assert view.net[0].weight[2, 1] == -1.5
-    outlines = [len(axis.patches) for axis in view.canvas.figure.axes]
-    assert outlines[:3] == [1, 0, 1]
+    figure = view.canvas.figure
+    black = [box for box in view.canvas_widget.overlay["boxes"] if box["edge"] == "#000000"]
+    inside = [[axis.bbox.x0 < box["box"][0] < axis.bbox.x1 for box in black] for axis in figure.axes[:3]]
+    assert [sum(outlines) for outlines in inside] == [1, 0, 1]
     view.untie.click()
     view.value.value = 0.5
     view.write.click()
@@ -332,9 +334,27 @@ def test_the_playground_tells_what_it_cannot_do():
     assert "are one place: choose two" in view.caption.value
     view.untie.click()
     assert "nothing to untie" in view.caption.value
-    view.row.value = 3
+    assert (
+        d2lparams.parameter_table(view.net)._repr_html_() in view.caption.value
+    )  # what the picture shows still stands
+
+
+def test_the_playground_offers_the_rows_and_columns_that_the_weight_has():
+    view = tie_playground("a word model: embedding and classifier")
+    view.row.value, view.column.value = 9, 9  # as typed; it snaps
+    assert (view.row.value, view.column.value) == (3, 2)
+    view.kind.value = "one weight and its transpose, by F.linear"
+    assert (view.row.value, view.column.value) == (1, 2)
     view.write.click()
-    assert "3 rows and 3 columns" in view.caption.value
+    assert "it shows up at (the net) [1, 2]." in view.caption.value
+
+
+def test_the_playground_says_where_nothing_can_be_tied():
+    view = tie_playground("one layer, called three times")
+    assert "one place with a weight" in view.caption.value
+    assert view.tie.disabled
+    view.kind.value = "three linear layers"
+    assert not view.tie.disabled
 
 
 @pytest.mark.parametrize("net", list(small_nets.NETS))

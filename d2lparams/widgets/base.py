@@ -21,7 +21,7 @@ _AnyFigure = TypeVar("_AnyFigure", bound="InteractiveFigure")
 
 
 class InteractiveFigure(ipywidgets.VBox):
-    """Rows of controls, a picture, and a caption that says what it shows; any error stands in the caption's place.
+    """Rows of controls, a picture, and a caption that says what it shows; any error stands above the caption.
 
     When the cell that made a figure is run again, that figure is closed with all its controls. The method that draws
     sets `summary` and calls `show`.
@@ -46,6 +46,7 @@ class InteractiveFigure(ipywidgets.VBox):
     def __init__(self, summary: str, canvas: Canvas, *rows: list[ipywidgets.Widget]) -> None:
         self.summary, self.canvas = summary, canvas
         self.canvas_widget, self.caption = CanvasWidget(), ipywidgets.HTML()
+        self._said = ""
         self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
         boxes = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
         super().__init__([*boxes, self.canvas_widget, self.caption])
@@ -60,6 +61,14 @@ class InteractiveFigure(ipywidgets.VBox):
         with self._turn:
             picture = base64.b64encode(self.canvas.png()).decode()
         return super()._repr_mimebundle_(**options) | {"text/plain": self.summary, "image/png": picture}
+
+    def replay(self) -> str | None:
+        """Return all that the figure can show, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns; None, as here, for a figure that computes when it is asked.
+        """
+        return None
 
     def show(self, caption: str) -> None:
         """Show the canvas as it stands now, and a caption below it.
@@ -76,16 +85,18 @@ class InteractiveFigure(ipywidgets.VBox):
         Args:
             caption: in HTML.
         """
+        self._said = caption
         self.caption.value = f'<div aria-live="polite">{caption}</div>'
 
     def show_error(self, error: Exception) -> None:
-        """Show an error in the caption's place.
+        """Show an error above the caption, which still says what the picture shows.
 
         Args:
             error: what a control's work has raised.
         """
         message = html.escape(f"{type(error).__name__}: {error}")
-        self.caption.value = f'<div role="alert"><b style="color:#D55E00">✗ {message}</b></div>'
+        alert = f'<div role="alert"><b style="color:#B84A00;background:white">✗ {message}</b></div>'
+        self.caption.value = f"{alert}<div>{self._said}</div>"
 
     def close(self) -> None:
         """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""

@@ -1,4 +1,4 @@
-// A picture, and over it lines and words: where only these change, no new picture has to come.
+// A picture, and over it boxes, lines and words: where only these change, no new picture has to come.
 
 const FONT = '"DejaVu Sans", Verdana, sans-serif';
 const MARKS = {
@@ -6,6 +6,22 @@ const MARKS = {
   s: (pen, x, y, r) => pen.rect(x - r, y - r, 2 * r, 2 * r),
   "^": (pen, x, y, r) => { pen.moveTo(x, y - r); pen.lineTo(x + r, y + r); pen.lineTo(x - r, y + r); },
 };
+
+// Filled boxes meet without a seam: their sides stand on whole pixels of the screen.
+function drawBox(pen, { box: [x, y, width, height], fill, edge, width: line }, ratio) {
+  if (fill) {
+    const [left, top, right, bottom] = [x, y, x + width, y + height].map((side) => Math.round(side * ratio) / ratio);
+    pen.fillStyle = fill;
+    pen.fillRect(left, top, right - left, bottom - top);
+  }
+  if (edge && line) {
+    pen.setLineDash([]);
+    pen.lineJoin = "miter";
+    pen.strokeStyle = edge;
+    pen.lineWidth = line;
+    pen.strokeRect(x, y, width, height);
+  }
+}
 
 function drawLine(pen, { color, width, dash, mark, radius, clip }, points) {
   pen.save();
@@ -40,7 +56,7 @@ function drawText(pen, { text, x, y, color, size, align, baseline }) {
   pen.fillText(text, x, y);
 }
 
-function draw(canvas, background, { lines, texts, points }) {
+function draw(canvas, background, { boxes = [], lines, texts, points }) {
   const ratio = window.devicePixelRatio;
   const pen = canvas.getContext("2d");
   const size = [ratio * background.width, ratio * background.height].map(Math.round);
@@ -51,6 +67,7 @@ function draw(canvas, background, { lines, texts, points }) {
   pen.drawImage(background, 0, 0);
   const numbers = new Float32Array(points.buffer.slice(points.byteOffset, points.byteOffset + points.byteLength));
   const pairs = Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]]);
+  for (const box of boxes) drawBox(pen, box, ratio);
   for (const line of lines) drawLine(pen, line, pairs.splice(0, line.count));
   for (const text of texts) drawText(pen, text);
 }

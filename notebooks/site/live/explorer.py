@@ -9,7 +9,6 @@ from d2lparams.chapter.deep_net import CLASSES, EXAMPLES
 from d2lparams.chapter.explorer import HIGHEST, KINDS, LOWEST, MARKS, OTHER_MARK, Explorer
 from d2lparams.health import _VERDICTS, _WRONG, FACTOR
 
-NEEDS = ("first_pass",)  # scripts that come before this one's
 SUMMARY = r"init explorer: (?P<scheme>.+), gain (?P<gain>[\d.]+), (?P<depth>\d+) hidden layers of (?P<units>\d+) units, "
 SUMMARY += r"(?P<activation>.+): "
 BINS = 65  # as `profile` has by default

@@ -111,7 +111,9 @@ def are_alike(ours, truth):
     return bool(np.allclose(ours, truth, atol=0.01))
 
 
-@pytest.mark.parametrize(("count", "units"), [(460, (0, 1)), (36, (1, 2)), (4, (3, 4))], ids=["small", "medium", "large"])
+@pytest.mark.parametrize(
+    ("count", "units"), [(460, (0, 1)), (36, (1, 2)), (4, (3, 4))], ids=["small", "medium", "large"]
+)
 def test_a_page_shows_what_torch_computes(page, view, data, count, units):
     chosen = settings(count, count, units)
     shown = page.evaluate(SHOW, [data, chosen])

@@ -6,7 +6,14 @@ import re
 from typing import Any
 
 from d2lparams.chapter.deep_net import CLASSES, EXAMPLES
-from d2lparams.chapter.explorer import HIGHEST, KINDS, LOWEST, MARKS, OTHER_MARK, Explorer
+from d2lparams.chapter.explorer import (
+    HIGHEST,
+    KINDS,
+    LOWEST,
+    MARKS,
+    OTHER_MARK,
+    Explorer,
+)
 from d2lparams.health import _VERDICTS, _WRONG, FACTOR
 
 SUMMARY = r"init explorer: (?P<scheme>.+), gain (?P<gain>[\d.]+), (?P<depth>\d+) hidden layers of (?P<units>\d+) units, "
@@ -25,7 +32,9 @@ def data(text: str) -> dict[str, Any]:
     """
     setting = re.match(SUMMARY, text)
     if setting is None:
-        raise ValueError(f"this is no summary of an init explorer, such as `repr` gives: {text!r}")
+        raise ValueError(
+            f"this is no summary of an init explorer, such as `repr` gives: {text!r}"
+        )
     scheme, gain, depth, units, activation = setting.groups()
     view = Explorer(scheme, float(gain), int(depth), int(units), activation)
     background = view.canvas.background()
@@ -36,13 +45,22 @@ def data(text: str) -> dict[str, Any]:
     texts, lines = overlay["texts"], overlay["lines"]
     result = {
         "background": base64.b64encode(background).decode(),
-        "boxes": {kind: [a.bbox.x0, height - a.bbox.y1, a.bbox.width, a.bbox.height] for kind, a in axes.items()},
+        "boxes": {
+            kind: [a.bbox.x0, height - a.bbox.y1, a.bbox.width, a.bbox.height]
+            for kind, a in axes.items()
+        },
         "kinds": KINDS,
         "scale": axes["verdict"].get_xlim(),
-        "texts": {kind: dict(zip(("title", "low", "high"), texts[3 * i :], strict=False)) for i, kind in enumerate(KINDS)}
+        "texts": {
+            kind: dict(zip(("title", "low", "high"), texts[3 * i :], strict=False))
+            for i, kind in enumerate(KINDS)
+        }
         | {"verdict": {"title": texts[9]}},
         "layers": texts[10],
-        "lines": {kind: {"outline": lines[i], "stds": lines[i + 3]} for i, kind in enumerate(KINDS)},
+        "lines": {
+            kind: {"outline": lines[i], "stds": lines[i + 3]}
+            for i, kind in enumerate(KINDS)
+        },
         "lowest": LOWEST,
         "highest": HIGHEST,
         "marks": MARKS,
@@ -55,7 +73,9 @@ def data(text: str) -> dict[str, Any]:
         "setting": {
             "scheme": scheme,
             "activation": activation,
-            "gain": min(range(len(gains)), key=lambda i: abs(math.log(gains[i] / float(gain)))),
+            "gain": min(
+                range(len(gains)), key=lambda i: abs(math.log(gains[i] / float(gain)))
+            ),
             "depth": int(depth),
             "units": view.units.options.index(int(units)),
         },
@@ -75,4 +95,6 @@ def data(text: str) -> dict[str, Any]:
 def offered(slider: Any) -> list[float]:
     """Return the values that a slider with a logarithmic scale offers."""
     steps = round((slider.max - slider.min) / slider.step)
-    return [slider.base ** round(slider.min + i * slider.step, 10) for i in range(steps + 1)]
+    return [
+        slider.base ** round(slider.min + i * slider.step, 10) for i in range(steps + 1)
+    ]

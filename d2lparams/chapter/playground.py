@@ -19,6 +19,8 @@ from .matrix_panel import Matrix, MatrixPanel
 from .small_nets import COPY, NETS, WAYS_TO_SHARE, places, set_entry, share, weight_uses
 
 _LETTERS = "ABC"  # of the Parameters
+START = "Nothing done yet."
+ALONE = f"{START} This net has one place with a weight, so no second one can share it."
 PANELS = 4  # in each row: as many as a weight with three uses has gradients, with their sum
 CAPTIONS = {  # by height, from the bottom
     0.94: "weights, a frame's color for each Parameter; outlined: just changed",
@@ -29,7 +31,7 @@ SAID_SIZE = 9  # of the captions, in points
 
 class Playground(InteractiveFigure):
     """What `tie_playground` returns. Controls: kind; way, one, other, tie, untie; place, row, column, value, write;
-    and again, to start afresh."""
+    and again, to start afresh. `weights` and `gradients` are the panels above and below."""
 
     def __init__(self, net: str) -> None:
         self.kind = dropdown("net", NETS, net, "360px")
@@ -50,7 +52,7 @@ class Playground(InteractiveFigure):
             [self.place, self.row, self.column, self.value, self.write],
         ]
         super().__init__("", Canvas(8.2, 4.4), *rows)
-        self._weights, self._gradients = self._panels(0.6, 0.86), self._panels(0.06, 0.34)
+        self.weights, self.gradients = self._panels(0.6, 0.86), self._panels(0.06, 0.34)
         for height, words in CAPTIONS.items():
             self.canvas.figure.text(0.01, height, words, size=SAID_SIZE)
         self.kind.observe(self.rebuild, "value")
@@ -76,10 +78,7 @@ class Playground(InteractiveFigure):
         self._limit_entry()
         for control in (self.way, self.one, self.other, self.tie):
             control.disabled = len(options) == 1
-        if len(options) == 1:
-            self._show_net("Nothing done yet. This net has one place with a weight, so no second one can share it.")
-        else:
-            self._show_net("Nothing done yet.")
+        self._show_net(START if len(options) > 1 else ALONE)
 
     def _limit_entry(self, *event: object) -> None:
         """Offer the rows and columns that the chosen weight has."""
@@ -115,7 +114,7 @@ class Playground(InteractiveFigure):
     def _show_net(self, done: str, changed: Mapping[str, Tensor] | None = None) -> None:
         """Draw the net as it stands, and say what was done to it, and which entries that has changed."""
         net = self.net
-        for panels, matrices in ((self._weights, weights(net, changed or {})), (self._gradients, gradients(net))):
+        for panels, matrices in ((self.weights, weights(net, changed or {})), (self.gradients, gradients(net))):
             for panel, matrix in zip(panels, chain(matrices, repeat(None)), strict=False):
                 panel.show(matrix)
         names, parameters = list(net.state_dict()), [name for name, _ in net.named_parameters()]

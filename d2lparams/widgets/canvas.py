@@ -25,7 +25,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 _BASELINES = {"top": "top", "center": "middle", "baseline": "alphabetic", "bottom": "bottom"}
-_LINE_SPACING = 1.2  # from line to line of a text, in its size
+LINE_SPACING = 1.2  # from line to line of a text, in its size
 _Artist = TypeVar("_Artist", bound=Line2D | Text | Rectangle | AxesImage)
 
 # Jupyter's server leaves Nagle's algorithm on: what fills no TCP segment, of 64 KiB between programs of one machine,
@@ -161,7 +161,7 @@ class Canvas:
             yield {
                 "text": line,
                 "x": x,
-                "y": self.figure.bbox.height - y - above * _LINE_SPACING * size,
+                "y": self.figure.bbox.height - y - above * LINE_SPACING * size,
                 "color": _hex(text.get_color()),
                 "size": size,
                 "align": text.get_horizontalalignment(),
@@ -170,7 +170,8 @@ class Canvas:
 
     def _describe_box(self, artist: Rectangle | AxesImage) -> Iterator[dict[str, Any]]:
         if isinstance(artist, Rectangle):
-            (left, bottom), (right, top) = artist.get_transform().transform([(0, 0), (1, 1)])
+            x, y = artist.get_transform().transform([(0, 0), (1, 1)]).T
+            left, right, bottom, top = *sorted(x), *sorted(y)  # an axis may run the other way
             fill = _hex(artist.get_facecolor()) if artist.get_fill() else ""
             yield {
                 "box": [left, self.figure.bbox.height - top, right - left, top - bottom],

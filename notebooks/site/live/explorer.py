@@ -14,11 +14,12 @@ from d2lparams.chapter.explorer import (
     OTHER_MARK,
     Explorer,
 )
-from d2lparams.health import _VERDICTS, _WRONG, FACTOR
+from d2lparams.health import _VERDICTS, _WRONG, FACTOR, HealthReport
 
 SUMMARY = r"init explorer: (?P<scheme>.+), gain (?P<gain>[\d.]+), (?P<depth>\d+) hidden layers of (?P<units>\d+) units, "
 SUMMARY += r"(?P<activation>.+): "
 BINS = 65  # as `profile` has by default
+LOSS = 7.77  # which stands for any
 
 
 def data(text: str) -> dict[str, Any]:
@@ -63,8 +64,7 @@ def data(text: str) -> dict[str, Any]:
         },
         "lowest": LOWEST,
         "highest": HIGHEST,
-        "marks": MARKS,
-        "otherMark": OTHER_MARK,
+        "verdicts": {verdict: words_of(view, verdict) for verdict in _VERDICTS},
         "gains": gains,
         "units": view.units.options,
         "mostLayers": view.depth.max,
@@ -90,6 +90,14 @@ def data(text: str) -> dict[str, Any]:
     }
     view.close()
     return result
+
+
+def words_of(view: Explorer, verdict: str) -> dict[str, str]:
+    """Return the color of a verdict, and the explorer's caption with LOSS and REASONS in it."""
+    report = HealthReport(LOSS, CLASSES, None, [])
+    report.verdict, report.reasons = verdict, ["REASONS"]
+    caption = view._describe(report).replace(f"{LOSS:.3g}", "LOSS")
+    return {"caption": caption, "color": MARKS.get(verdict, OTHER_MARK)[1]}
 
 
 def offered(slider: Any) -> list[float]:

@@ -4,18 +4,15 @@ import base64
 import json
 import posixpath
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from edition import ROOT, build, write
+from nbformat.v4 import new_output
 from playwright.sync_api import sync_playwright
 
 import d2lparams
@@ -23,18 +20,9 @@ from d2lparams.chapter.guesses import guess
 from d2lparams.chapter.guesses.question import Choice
 from d2lparams.chapter.guesses.widget import QUESTIONS
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-
-
-def build(source, out):
-    """Build `source` into `out`/html with the command that stands in the Makefile; return the finished process."""
-    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " -m sphinx " in line)
-    places = {"$(BIN)/python": sys.executable, "notebooks": str(source)}
-    command = [places.get(word, re.sub("^build/", f"{out}/", word)) for word in shlex.split(line)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -209,13 +197,7 @@ def test_a_browser_without_a_network_shows_every_page_and_searches(site, browser
 
 def tiny(folder, text, data):
     """Write the sources of a site with one notebook: a cell of text, and a cell with one output."""
-    notebook = new_notebook(cells=[new_markdown_cell("# One\n\n" + text), new_code_cell("1", execution_count=1)])
-    notebook.cells[1].outputs = [new_output("display_data", data)]
-    notebook.metadata["language_info"] = {"name": "python"}
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}}}
-    folder.mkdir()
-    nbformat.write(notebook, folder / "1-one.ipynb")
-    (folder / "index.md").write_text("# Index\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n")
+    write(folder, **{"1-one": ["# One\n\n" + text, ("1", new_output("display_data", data))]})
 
 
 def test_of_a_widget_the_picture_is_shown(tmp_path):

@@ -3,9 +3,7 @@
 The script alone runs in one page of Chromium; test_live_pages.py looks at whole pages.
 """
 
-import base64
 import importlib.util
-import io
 import json
 import os
 import random
@@ -16,7 +14,7 @@ from pathlib import Path
 import lab
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from d2lparams.chapter import playground, tie_playground
 from d2lparams.chapter.small_nets import NETS, WAYS_TO_SHARE, places
@@ -108,16 +106,19 @@ def walks():
         pairs = list(product(paths, repeat=2))
         for way, (one, other) in product(WAYS, pairs):
             second += 1
-            yield net, [
-                *sharing(way, one, other),
-                *writing(one, 0, 1, 1.75),
-                *writing(other, 1, 2, -0.125),
-                *sharing(WAYS[second % len(WAYS)], *pairs[second * 7 % len(pairs)]),
-                *writing(paths[-1], 1, 0, 2.0),
-                ["untie", None],
-                *writing(other, 0, 0, 0.0),
-                *(["untie", None], ["again", None]) * (second % 3 == 0),
-            ]
+            yield (
+                net,
+                [
+                    *sharing(way, one, other),
+                    *writing(one, 0, 1, 1.75),
+                    *writing(other, 1, 2, -0.125),
+                    *sharing(WAYS[second % len(WAYS)], *pairs[second * 7 % len(pairs)]),
+                    *writing(paths[-1], 1, 0, 2.0),
+                    ["untie", None],
+                    *writing(other, 0, 0, 0.0),
+                    *(["untie", None], ["again", None]) * (second % 3 == 0),
+                ],
+            )
 
 
 def at_random(seed):
@@ -217,7 +218,11 @@ def assert_drawn_alike(here, there):
 
     for mine, other in zip(sorted(here["texts"], key=place), sorted(there["texts"], key=place), strict=True):
         assert np.allclose([mine["x"], mine["y"], mine["size"]], [other["x"], other["y"], other["size"]], atol=0.01)
-        assert [mine[key] for key in ("align", "baseline", "color")] == [other["align"], other["baseline"], other["color"]]
+        assert [mine[key] for key in ("align", "baseline", "color")] == [
+            other["align"],
+            other["baseline"],
+            other["color"],
+        ]
 
 
 def brightness(color):

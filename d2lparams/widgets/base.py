@@ -62,6 +62,14 @@ class InteractiveFigure(ipywidgets.VBox):
             picture = base64.b64encode(self.canvas.png()).decode()
         return super()._repr_mimebundle_(**options) | {"text/plain": self.summary, "image/png": picture}
 
+    def replay(self) -> str | None:
+        """Return all that the figure can show, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns; None, as here, for a figure that computes when it is asked.
+        """
+        return None
+
     def show(self, caption: str) -> None:
         """Show the canvas as it stands now, and a caption below it.
 

@@ -3,6 +3,7 @@
 `canvas.js` is the browser's half. Both name what passes between them alike: background, overlay, label, is_local.
 """
 
+import contextlib
 import functools
 import io
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from matplotlib.text import Text
 
 _BASELINES = {"top": "top", "center": "middle", "baseline": "alphabetic", "bottom": "bottom"}
 LINE_SPACING = 1.2  # from line to line of a text, in its size
-_Artist = TypeVar("_Artist", Line2D, Text, Rectangle, AxesImage)
+_Artist = TypeVar("_Artist", bound=Line2D | Text | Rectangle | AxesImage)
 
 # Jupyter's server leaves Nagle's algorithm on: what fills no TCP segment, of 64 KiB between programs of one machine,
 # waits up to 40 ms until the browser has acknowledged the message before it.
@@ -69,6 +70,26 @@ class Canvas:
         else:
             self._boxes.append(artist)
         return artist
+
+    @contextlib.contextmanager
+    def lifted(self, *artists: Line2D | Text) -> Iterator[None]:
+        """Have lines and texts of the background drawn on top for a while, alone.
+
+        Args:
+            *artists: of this figure.
+        """
+        before = self._boxes, self._lines, self._texts
+        self._boxes, self._lines, self._texts = [], [], []
+        for artist in artists:
+            self.on_top(artist)
+        self.forget_background()
+        try:
+            yield
+        finally:
+            self._boxes, self._lines, self._texts = before
+            for artist in artists:
+                artist.set_animated(False)
+            self.forget_background()
 
     def leave_out(self, *artists: Artist) -> None:
         """Remove artists that are on top.
@@ -175,15 +196,17 @@ class Canvas:
             "-.": matplotlib.rcParams["lines.dashdot_pattern"],
             ":": matplotlib.rcParams["lines.dotted_pattern"],
         }
-        mark = line.get_marker()
+        mark, size = line.get_marker(), line.get_markersize()
+        if mark == ".":  # matplotlib's name for a circle of half the size
+            mark, size = "o", size / 2
         box = line.axes.bbox if line.axes else self.figure.bbox
         return {
             "count": count,
             "color": to_hex(line.get_color()),
             "width": 0 if style == "None" else width,
             "dash": [width * length for length in patterns.get(style, [])],
-            "mark": "" if mark == "None" else mark,
-            "radius": self._pixels(line.get_markersize() + line.get_markeredgewidth()) / 2,
+            "mark": "" if mark == "None" or size == 0 else mark,
+            "radius": self._pixels(size + line.get_markeredgewidth()) / 2,
             "clip": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
         }
 

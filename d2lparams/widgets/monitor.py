@@ -11,11 +11,12 @@ from IPython.display import display
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from ..plots.board import Curves, Point
+from ..plots.board import Point
 from ..record import Record
 from .base import InteractiveFigure, answer_while_running, button
 from .canvas import Canvas
 from .live_panels import LivePanels
+from .replay import NotedCurves, packed
 
 _CAPTION_EVERY = 0.5  # seconds, while the loop runs
 MOST_POINTS = 1000  # of a curve that `log` was given; then it is thinned to half
@@ -54,11 +55,11 @@ class Monitor(InteractiveFigure):
     """
 
     record: Record
-    board: Curves
+    board: NotedCurves
     changes: list[tuple[int, float]]
 
     def __init__(self, record: Record, seconds: float, share: float) -> None:
-        self.record, self.board, self.changes = record, Curves(), []
+        self.record, self.board, self.changes = record, NotedCurves(), []
         self.board.xlabel = "optimizer step"
         self.seconds, self.share = seconds, share
         self._values_per_point: dict[str, int] = {}  # of each curve that `log` fills
@@ -141,6 +142,7 @@ class Monitor(InteractiveFigure):
             if len(points) == MOST_POINTS:
                 pairs = zip(points[::2], points[1::2], strict=True)
                 points[:] = [Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
+                self.board.steps[label] = self.board.steps[label][1::2]
                 self._values_per_point[label] = 2 * every
 
     def __enter__(self) -> "Monitor":
@@ -178,6 +180,7 @@ class Monitor(InteractiveFigure):
         if self.record.total_steps == self._last_step:  # another net's optimizer
             return
         self._last_step, self._optimizer = self.record.total_steps, optimizer
+        self.board.step = self._last_step
         if self._scale_rate_now():
             self._next_caption = 0.0
         if not self._running.is_set():
@@ -227,6 +230,21 @@ class Monitor(InteractiveFigure):
         ended = time.monotonic()
         self._next_caption = ended + _CAPTION_EVERY
         self._next_picture = ended + max(self.seconds, (ended - started) / self.share)
+
+    def replay(self) -> str | None:
+        """Return the training as it went, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns; None before there is a step.
+        """
+        with self._turn:
+            shown = self._panels.replay(self.board.steps, self._say_changes)
+        return packed("training monitor", "", "", "optimizer step", {"": shown}) if shown else None
+
+    def _say_changes(self, step: int) -> str:
+        """Return what was done to the learning rate until a step, in HTML."""
+        made = [f"× {factor:g} after step {at:,}" for at, factor in self.changes if at <= step]
+        return f"; learning rate {', '.join(made)}" if made else ""
 
     def _describe(self, state: str) -> str:
         """Return the caption, in HTML."""

@@ -1,9 +1,14 @@
 """How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
 
+import sys
+from pathlib import Path
+
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
+
+sys.path.append(str(Path(__file__).parent / "live"))
 
 project = html_title = "d2lparams"
 extensions = [
@@ -11,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_codeautolink",
+    "live",
 ]
 exclude_patterns = ["site", ".*", "**/.*"]
 

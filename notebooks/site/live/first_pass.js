@@ -1,0 +1,432 @@
+// What the init explorer shows, computed in the page: `first_pass` and `profile` of d2lparams/chapter/deep_net.py, and the
+// verdict of d2lparams/health.py. Names are those of Python.
+//
+// As there, every number is computed in float64 and rounded to float32, so both agree to the last digit shown: a
+// Float32Array rounds what is put into it, and all else in JavaScript is float64. Long work waits now and then for
+// `pause()`, so that a page can answer its reader meanwhile. Loops are plain: a call for each number takes far longer.
+
+// ---- random numbers, as torch's generator on the CPU draws them
+
+class Generator {
+  constructor(seed) {
+    this.words = new Uint32Array(624); // the state of a Mersenne twister, MT19937
+    this.words[0] = seed;
+    for (let i = 1; i < 624; i++) {
+      const before = this.words[i - 1];
+      this.words[i] = Math.imul(1812433253, before ^ (before >>> 30)) + i;
+    }
+    this.next = 624;
+  }
+
+  random() {
+    if (this.next === 624) this.twist();
+    let y = this.words[this.next++];
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    return (y ^ (y >>> 18)) >>> 0;
+  }
+
+  twist() {
+    const { words } = this;
+    for (let i = 0; i < 624; i++) {
+      const y = (words[i] & 0x80000000) | (words[(i + 1) % 624] & 0x7fffffff);
+      words[i] = words[(i + 397) % 624] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    }
+    this.next = 0;
+  }
+
+  uniform() { // on [0, 1), of 53 bits
+    const high = this.random() & 0x1fffff;
+    return (high * 2 ** 32 + this.random()) * 2 ** -53;
+  }
+
+  normal(count, std = 1) { // by Box and Muller: in each block of 16, number i and number i + 8 are a pair
+    const drawn = new Float64Array(count).map(() => this.uniform());
+    for (let block = 0; block < count; block += 16) {
+      for (let i = block; i < block + 8; i++) {
+        const radius = Math.sqrt(-2 * Math.log(1 - drawn[i]));
+        const angle = 2 * Math.PI * drawn[i + 8];
+        drawn[i] = radius * Math.cos(angle) * std;
+        drawn[i + 8] = radius * Math.sin(angle) * std;
+      }
+    }
+    return drawn;
+  }
+}
+
+const uniformWithin = (bound) => (generator, count) =>
+  new Float64Array(count).map(() => generator.uniform() * 2 * bound - bound);
+
+function halfZero(generator, count) {
+  return new Float64Array(count).map(() => {
+    const u = generator.uniform() * 2 - 1;
+    return Math.abs(u) < 0.5 ? 0 : Math.sign(u) * (5 + (2 * Math.abs(u) - 1) * 5);
+  });
+}
+
+// Q of the QR factorization by Householder's reflections, with a positive diagonal of R. `columns` are orthonormal
+// columns after it; it pauses on the way.
+async function orthonormalize(columns, pause) {
+  const reflections = [];
+  const signs = [];
+  const reflect = (v, column, from) => {
+    let dot = 0;
+    for (let i = from; i < v.length; i++) dot += v[i] * column[i];
+    dot *= 2;
+    for (let i = from; i < v.length; i++) column[i] -= dot * v[i];
+  };
+  for (const [j, column] of columns.entries()) {
+    let square = 0;
+    for (let i = j; i < column.length; i++) square += column[i] ** 2;
+    const r = column[j] > 0 ? -Math.sqrt(square) : Math.sqrt(square);
+    const v = column.slice();
+    v[j] -= r;
+    let length = 0;
+    for (let i = j; i < v.length; i++) length += v[i] ** 2;
+    length = Math.sqrt(length);
+    for (let i = j; i < v.length; i++) v[i] /= length;
+    reflections.push(v);
+    signs.push(Math.sign(r));
+    for (let k = j + 1; k < columns.length; k++) reflect(v, columns[k], j);
+    await pause();
+  }
+  for (let k = columns.length - 1; k >= 0; k--) {
+    columns[k].fill(0);
+    columns[k][k] = signs[k];
+    for (let j = k; j >= 0; j--) reflect(reflections[j], columns[k], j);
+    await pause();
+  }
+}
+
+async function orthogonal(generator, rows, columns, pause) {
+  const drawn = generator.normal(rows * columns);
+  const turned = rows < columns;
+  const [count, length] = turned ? [rows, columns] : [columns, rows];
+  const place = (k, i) => (turned ? k * columns + i : i * columns + k);
+  const vectors = Array.from({ length: count }, (_, k) => Float64Array.from({ length }, (_, i) => drawn[place(k, i)]));
+  await orthonormalize(vectors, pause);
+  for (const [k, vector] of vectors.entries()) vector.forEach((x, i) => { drawn[place(k, i)] = x; });
+  return drawn;
+}
+
+export const SCHEMES = { // (generator, rows, columns, pause) -> rows * columns numbers
+  default: (generator, rows, columns) => uniformWithin(1 / Math.sqrt(columns))(generator, rows * columns),
+  He: (generator, rows, columns) => generator.normal(rows * columns, Math.sqrt(2 / columns)),
+  Xavier: (generator, rows, columns) => uniformWithin(Math.sqrt(6 / (rows + columns)))(generator, rows * columns),
+  orthogonal,
+  "normal(0.01)": (generator, rows, columns) => generator.normal(rows * columns, 0.01),
+  "half-zero, ±(5, 10)": (generator, rows, columns) => halfZero(generator, rows * columns),
+  zeros: (generator, rows, columns) => new Float64Array(rows * columns),
+};
+
+const drawn = new Map(); // by scheme, shape and seed; the oldest go first
+
+async function draw(scheme, rows, columns, seed, pause) {
+  const key = [scheme, rows, columns, seed].join();
+  const weight = drawn.get(key) ?? new Float32Array(await SCHEMES[scheme](new Generator(seed), rows, columns, pause));
+  drawn.delete(key);
+  drawn.set(key, weight);
+  if (drawn.size > 64) drawn.delete(drawn.keys().next().value);
+  return weight;
+}
+
+// ---- activations: the value at x, and the slope there, where the value is y; a NaN stays one
+
+// erf by Taylor's series around the nearest of many points, where it is known from a series of positive terms.
+const STEP = 1 / 16;
+const ERF = Array.from({ length: 6 / STEP + 2 }, (_, i) => {
+  const c = i * STEP;
+  const slope = (2 / Math.sqrt(Math.PI)) * Math.exp(-c * c);
+  let [sum, term] = [0, slope * c];
+  for (let n = 1; sum + term !== sum; n++) {
+    sum += term;
+    term *= (2 * c * c) / (2 * n + 1);
+  }
+  const slopes = [slope]; // the series of its derivative, whose own is -2x times it
+  for (let n = 0; n < 10; n++) slopes.push((-2 * (c * slopes[n] + (slopes[n - 1] ?? 0))) / (n + 1));
+  return [sum, ...slopes.map((factor, n) => factor / (n + 1))];
+});
+
+function erf(x) {
+  const size = Math.abs(x);
+  if (!(size < 6)) return Math.sign(x); // NaN for NaN
+  const i = Math.round(size / STEP);
+  const d = size - i * STEP;
+  const series = ERF[i];
+  let sum = 0;
+  for (let n = series.length - 1; n >= 0; n--) sum = sum * d + series[n];
+  return x < 0 ? -sum : sum;
+}
+
+const below = (x) => 0.5 * (1 + erf(x * Math.SQRT1_2)); // how much of N(0, 1) lies below x
+export const ACTIVATIONS = {
+  ReLU: { value: (x) => (x <= 0 ? 0 : x), slope: (x) => (x <= 0 ? 0 : 1) },
+  "leaky ReLU, 0.1": { value: (x) => (x > 0 ? x : 0.1 * x), slope: (x) => (x > 0 ? 1 : 0.1) },
+  tanh: { value: Math.tanh, slope: (x, y) => 1 - y * y },
+  sigmoid: { value: (x) => 1 / (1 + Math.exp(-x)), slope: (x, y) => (1 - y) * y },
+  GELU: {
+    value: (x) => x * below(x),
+    slope: (x) => below(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI),
+  },
+  none: null,
+};
+
+// ---- products of matrices
+
+// The sums of products of 4 rows of x with 2 rows of w, two columns at a time, as a WebAssembly function of addresses:
+// (x, w, bytes in a row of both, out, bytes in a row of out). It is float64 inside; what comes and goes is float32.
+function assemble() {
+  const get = (i) => [0x20, i];
+  const set = (i) => [0x21, i];
+  const add = 0x6a; // of i32
+  const load = [0xfd, 0x5d, 3, 0, 0xfd, 0x5f]; // two float32 as two float64
+  const [times, plus] = [[0xfd, 0xf2, 1], [0xfd, 0xf0, 1]]; // of two float64
+  const [X, W, ROW, OUT, OUT_ROW, END] = [[0, 6, 7, 8], [1, 9], 2, 3, 4, 5]; // locals: addresses
+  const SUMS = [10, 11, 12, 13, 14, 15, 16, 17];
+  const [W0, W1, NOW] = [18, 19, 20]; // two columns of each row of w, and of the row of x
+  const next = (rows) => rows.slice(1).map((row, i) => [get(rows[i]), get(ROW), add, set(row)]);
+  const step = (address) => [get(address), 0x41, 8, add, set(address)];
+  const accumulate = (sum, w) => [get(sum), get(NOW), get(w), times, plus, set(sum)];
+  const total = (sum) => [get(sum), 0xfd, 0x21, 0, get(sum), 0xfd, 0x21, 1, 0xa0, 0xb6];
+  const body = [
+    [3, 5, 0x7f, 8, 0x7b, 3, 0x7b], // locals: 5 of i32, 8 and 3 of two float64
+    next(X), next(W), get(X[0]), get(ROW), add, set(END),
+    0x03, 0x40, // loop
+    [W0, W1].map((w, i) => [get(W[i]), load, set(w)]),
+    X.map((x, i) => [get(x), load, set(NOW), accumulate(SUMS[2 * i], W0), accumulate(SUMS[2 * i + 1], W1)]),
+    [...X, ...W].map(step),
+    get(X[0]), get(END), 0x49, 0x0d, 0, 0x0b, // once more where x < end
+    X.map((_, i) => [
+      [0, 1].map((j) => [get(OUT), total(SUMS[2 * i + j]), 0x38, 2, 4 * j]),
+      get(OUT), get(OUT_ROW), add, set(OUT),
+    ]),
+    0x0b,
+  ].flat(9);
+  const size = (n) => [(n & 0x7f) | 0x80, n >> 7]; // of what is longer than 127 bytes
+  const text = (word) => [word.length, ...new TextEncoder().encode(word)];
+  return new Uint8Array([
+    0, ...text("asm").slice(1), 1, 0, 0, 0,
+    1, 9, 1, 0x60, 5, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0, // the type of the function
+    2, 8, 1, ...text("m"), ...text("m"), 2, 0, 1, // a memory, imported
+    3, 2, 1, 0,
+    7, 5, 1, ...text("f"), 0, 0,
+    10, ...size(body.length + 3), 1, ...size(body.length), ...body,
+  ]);
+}
+
+// Return a function (x (rows, inner), w (outputs, inner)) -> x times w transposed, a Float32Array. Rows come in fours.
+export function multiplier(bytes = assemble()) {
+  if (!globalThis.WebAssembly?.validate(bytes)) return plainProduct;
+  const memory = new WebAssembly.Memory({ initial: 32 });
+  const { f } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: { m: memory } }).exports;
+  const put = (values, at) => new Float32Array(memory.buffer, at, values.length).set(values);
+  return (x, w, inner) => {
+    const [rows, outputs] = [x.length / inner, w.length / inner];
+    const [atW, atOut] = [4 * x.length, 4 * (x.length + w.length)];
+    put(x, 0);
+    put(w, atW);
+    for (let j = 0; j < outputs; j += 2) {
+      for (let i = 0; i < rows; i += 4) {
+        f(4 * i * inner, atW + 4 * j * inner, 4 * inner, atOut + 4 * (i * outputs + j), 4 * outputs);
+      }
+    }
+    return new Float32Array(memory.buffer, atOut, rows * outputs).slice();
+  };
+}
+
+function plainProduct(x, w, inner) {
+  const [rows, outputs] = [x.length / inner, w.length / inner];
+  const out = new Float32Array(rows * outputs);
+  for (let j = 0; j < outputs; j++) {
+    const at = j * inner;
+    for (let i = 0; i < rows; i += 4) {
+      const [a, b, c, d] = [i * inner, (i + 1) * inner, (i + 2) * inner, (i + 3) * inner];
+      let [p, q, r, s] = [0, 0, 0, 0];
+      for (let k = 0; k < inner; k++) {
+        const u = w[at + k];
+        p += u * x[a + k];
+        q += u * x[b + k];
+        r += u * x[c + k];
+        s += u * x[d + k];
+      }
+      [p, q, r, s].forEach((sum, n) => { out[(i + n) * outputs + j] = sum; });
+    }
+  }
+  return out;
+}
+
+// ---- the first pass
+
+function measure(values) {
+  const count = values.length;
+  let [sum, square, largest] = [0, 0, 0]; // largest: of the finite ones' sizes
+  for (let i = 0; i < count; i++) {
+    const size = Math.abs(values[i]);
+    if (size > largest && size < Infinity) largest = size;
+    sum += values[i];
+  }
+  const mean = sum / count;
+  for (let i = 0; i < count; i++) {
+    const off = values[i] - mean;
+    square += off * off;
+  }
+  return { std: Math.sqrt(square / count), finite: Number.isFinite(sum), largest, count };
+}
+
+function scaled(values, factor) {
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = factor * values[i];
+  return out;
+}
+
+function transposed(matrix, columns) {
+  const rows = matrix.length / columns;
+  const out = new Float32Array(matrix.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = matrix[i * columns + j];
+  return out;
+}
+
+const batches = new Map(); // by width
+
+function batch(examples, units, classes) {
+  if (!batches.has(units)) {
+    const generator = new Generator(0);
+    const values = new Float32Array(generator.normal(examples * units));
+    const right = Array.from({ length: examples }, () => generator.random() % classes);
+    batches.set(units, { X: { values, ...measure(values) }, right });
+  }
+  return batches.get(units);
+}
+
+// Return [loss, its gradient with respect to the answers]; `right` are the classes.
+function crossEntropy(answers, right) {
+  const count = answers.length / right.length;
+  const gradient = new Float32Array(answers.length);
+  let loss = 0;
+  for (const [i, wanted] of right.entries()) {
+    const row = [...answers.subarray(i * count, (i + 1) * count)];
+    const highest = Math.max(...row);
+    const log = Math.log(row.reduce((sum, x) => sum + Math.exp(x - highest), 0));
+    loss -= row[wanted] - highest - log;
+    row.forEach((x, j) => { gradient[i * count + j] = (Math.exp(x - highest - log) - (j === wanted)) / right.length; });
+  }
+  return [Math.fround(loss / right.length), gradient];
+}
+
+// For a setting {scheme, gain, depth, units, activation}. Of weights, activations and gradients there is a list each,
+// an entry for a layer: its `values`, their `std`, whether they are `finite`, and the `largest` size.
+export async function firstPass({ scheme, gain, depth, units, activation }, { classes, examples, multiply, pause }) {
+  const known = (values) => ({ values, ...measure(values) });
+  const weights = [];
+  for (let i = 0; i <= depth; i++) {
+    const weight = await draw(scheme, i < depth ? units : classes, units, i, pause);
+    weights.push(known(scaled(weight, Math.fround(gain))));
+    await pause();
+  }
+  const { X, right } = batch(examples, units, classes);
+  const act = ACTIVATIONS[activation];
+  const [sums, exact, activations] = [[], [], []]; // of each layer: before its activation, and behind it
+  let last = X.values;
+  for (let i = 0; i <= depth; i++) {
+    sums.push(known(multiply(last, weights[i].values, units)));
+    const isLast = i === depth;
+    exact.push(act && !isLast ? Float64Array.from(sums[i].values, act.value) : null);
+    activations.push(exact[i] ? known(new Float32Array(exact[i])) : sums[i]);
+    last = activations[i].values;
+    await pause();
+  }
+  const [loss, gradient] = crossEntropy(last, right);
+  const gradients = [known(gradient)];
+  const sumGradients = [gradients[0]];
+  for (let i = depth - 1; i >= 0; i--) {
+    const outputs = i === depth - 1 ? classes : units;
+    gradients.unshift(known(multiply(sumGradients[0].values, transposed(weights[i + 1].values, units), outputs)));
+    let [before] = gradients;
+    if (act) {
+      before = before.values.slice();
+      for (let j = 0; j < before.length; j++) before[j] *= act.slope(sums[i].values[j], exact[i][j]);
+      before = known(before);
+    }
+    sumGradients.unshift(before);
+    await pause();
+  }
+  const steps = []; // what is reported of: the sums of each layer, and its activation
+  for (let i = 0; i <= depth; i++) {
+    const name = `layer ${i + 1}`;
+    steps.push({ name, output: sums[i], gradient: sumGradients[i] });
+    if (exact[i]) steps.push({ name, output: activations[i], gradient: gradients[i] });
+  }
+  return { loss, inputStd: X.std, steps, weights, activations, gradients };
+}
+
+// [limit, heights of the bins of each layer]: as in Python, but that it takes layers of `firstPass`.
+export function profile(layers, bins) {
+  const largest = layers.map((layer) => layer.largest);
+  const limit = Math.max(...(largest.length > 1 ? largest.slice(0, -1) : largest)) || 1;
+  const heights = layers.map(({ values }) => {
+    const counts = new Float32Array(bins);
+    for (let i = 0; i < values.length; i++) {
+      const part = Math.fround(values[i] / limit);
+      if (!(Math.abs(part) <= 1)) continue;
+      const bin = Math.floor(Math.fround(Math.fround(part + 1) * bins) / 2);
+      counts[bin < bins ? bin : bins - 1]++;
+    }
+    const aside = Math.max(...counts.filter((_, bin) => bin !== bins >> 1));
+    const highest = aside || Math.max(1, ...counts);
+    return counts.map((count) => count / highest);
+  });
+  return [limit, heights];
+}
+
+// ---- the verdict, as `HealthReport` gives it where the layers are all that is known
+
+export function judge({ loss, inputStd, steps }, { classes, factor, wrong, verdicts }) {
+  const expected = Math.log(classes);
+  const found = []; // [verdict, reason]
+  const broken = steps.find(({ output, gradient }) => !output.finite || !gradient.finite);
+  if (broken || !Number.isFinite(loss)) {
+    const where = broken ? `first in '${broken.name}' or in the gradient there` : "in the loss alone";
+    found.push(["not finite", `NaN or infinity ${where}`]);
+  } else {
+    const change = (what, start, end) => {
+      const ratio = start ? end / start : 0;
+      const verdict = ratio < 1 / factor ? "vanishes" : ratio > factor ? "explodes" : "healthy";
+      found.push([verdict, `${what}: ×${general(ratio, 3, true)}`]);
+    };
+    const last = steps.findLast((step) => step.gradient.std) ?? steps.at(-1);
+    change("signal from input to output", inputStd, last.output.std);
+    const norms = steps.map(({ gradient }) => gradient.std * Math.sqrt(gradient.count));
+    change("gradient norm from output to first layer", norms.findLast(Boolean) ?? 0, norms[0]);
+    if (loss > wrong * expected) {
+      const times = general(loss / expected, 3, true);
+      found.push(["explodes", `the first answers are wrong with confidence: ×${times} the loss of guessing`]);
+    }
+    const gone = steps.find(({ output }) => output.largest === 0);
+    if (norms[0] === 0 && gone) found.push(["dead", `100% of the units of '${gone.name}' are dead`]);
+  }
+  const verdict = verdicts.find((one) => one === "healthy" || found.some(([other]) => other === one));
+  return { verdict, expected, reasons: found.map(([, reason]) => reason) };
+}
+
+// A number as Python writes it by the format ".3g", or "#.3g" without a point at its end.
+export function general(x, digits, keepZeros = false) {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
+  if (x === 0) return "0";
+  let [mantissa, exponent] = x.toExponential(digits - 1).split("e");
+  const exact = x.toExponential(60); // where x lies halfway between two such numbers, Python takes the even one
+  if (/^-?\d(\.\d*)?$/.test(mantissa) && /^50*$/.test(exact.replace(/^-|\.|e.*/g, "").slice(digits))) {
+    const down = exact.slice(0, mantissa.length);
+    if (Number(down.at(-1)) % 2 === 0) [mantissa, exponent] = [down, exact.split("e")[1]];
+  }
+  const power = Number(exponent);
+  if (power < -4 || power >= digits) {
+    const tail = `e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+    return (keepZeros ? mantissa : trimmed(mantissa)) + tail;
+  }
+  const text = Number(`${mantissa}e${power}`).toFixed(digits - 1 - power);
+  return keepZeros ? text : trimmed(text);
+}
+
+const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+

@@ -3,7 +3,9 @@
 The script alone runs in one page of Chromium; test_live_pages.py looks at whole pages.
 """
 
+import base64
 import importlib.util
+import io
 import json
 import os
 import random
@@ -14,7 +16,7 @@ from pathlib import Path
 import lab
 import numpy as np
 import pytest
-from PIL import ImageColor
+from PIL import Image, ImageColor
 
 from d2lparams.chapter import playground, tie_playground
 from d2lparams.chapter.small_nets import NETS, WAYS_TO_SHARE, places
@@ -327,5 +329,5 @@ def test_an_entry_beyond_the_weight_snaps(page, data):
 
 
 def test_a_stored_text_that_names_no_net_is_refused(site):
-    with pytest.raises(ValueError, match="no net is called 'four layers'.*three linear layers"):
+    with pytest.raises(ValueError, match=r"no net is called 'four layers'.*three linear layers"):
         site.data("tie playground: four layers; numbers: 36")

@@ -25,6 +25,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_widgets.py": 20,
     "test_two_processes.py": 20,
     "test_regimes.py": 9,
+    "test_live_playground.py": 10,
     "test_optimizers.py": 7,
     "test_hostile.py": 18,
     "test_honest.py": 12,

@@ -17,6 +17,7 @@ if WORKER:  # as many processes as cores: one thread each, in the kernels they s
 LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 60,
+    "test_lab_figures.py": 35,
     "test_course.py": 40,
     "c-sharing-in-practice.ipynb": 55,
     "test_exercises.py": 30,

@@ -171,19 +171,19 @@ def coarse(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("L").reduce(4)).astype(float)
 
 
-def test_the_scrubber_shows_at_every_step_what_the_notebooks_does(opened, figures):
+def test_the_scrubber_shows_what_the_notebooks_does(opened, figures):
     figure, scrubber = Figure(opened("1-figures"), "scrubber"), figures["scrubber"]
     slider = figure.box.get_by_role("slider", name="recorded step")
+    last = scrubber.step.max
     for name in reversed(scrubber.record.shared):
         scrubber.parameter.value = name
         figure.box.get_by_label("parameter", exact=True).select_option(name)
-        for i in reversed(range(len(scrubber._table))):
+        for key, i in (("End", last), ("ArrowLeft", last - 1), ("Home", 0), ("ArrowRight", 1)):
+            slider.press(key)
             scrubber.step.value = i
             figure.says(plain(scrubber.caption.value))
             assert slider.get_attribute("aria-valuetext") == str(scrubber._table.index[i])
-            if i % 6 == 0:
-                figure.draws(scrubber.canvas.png())
-            slider.press("ArrowLeft")
+            figure.draws(scrubber.canvas.png())
 
 
 def test_the_monitor_shows_the_panels_as_they_stood(opened, figures):

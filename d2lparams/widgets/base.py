@@ -98,9 +98,9 @@ class InteractiveFigure(ipywidgets.VBox):
         Args:
             error: what a control's work has raised.
         """
-        message = html.escape(f"{type(error).__name__}: {error}")
-        words = f'<b style="color:#B84A00;background:white">✗ {message}</b>'
-        self.caption.show(f"{words}<div>{self._last_caption}</div>", f"✗ {type(error).__name__}: {error}", is_error=True)
+        message = f"✗ {type(error).__name__}: {error}"
+        words = f'<b style="color:#B84A00;background:white">{html.escape(message)}</b>'
+        self.caption.show(f"{words}<div>{self._last_caption}</div>", message, is_error=True)
 
     def close(self) -> None:
         """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""

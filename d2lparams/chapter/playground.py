@@ -148,7 +148,7 @@ def _draw(axis: Axes, matrix: Matrix) -> None:
     """Draw a matrix with its entries written in, framed in the color of its Parameter."""
     values = matrix.values.numpy()
     rows, columns = values.shape
-    reach = 1.4 * float(abs(values).max()) or 1.0  # paler, so that text stays legible
+    reach = 1.6 * float(abs(values).max()) or 1.0  # paler, so that text stays legible
     axis.imshow(values, cmap=plots.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
     for row in range(rows):
         for column in range(columns):

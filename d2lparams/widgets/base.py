@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from ..plots.style import BAD
 from ..record import Record
 from . import stored
 from .canvas import Canvas, CanvasWidget
@@ -99,8 +100,8 @@ class InteractiveFigure(ipywidgets.VBox):
             error: what a control's work has raised.
         """
         message = f"✗ {type(error).__name__}: {error}"
-        words = f'<b style="color:#B84A00;background:white">{html.escape(message)}</b>'
-        self.caption.show(f"{words}<div>{self._last_caption}</div>", message, is_error=True)
+        words = f"{mark(html.escape(message), BAD)}<div>{self._last_caption}</div>"
+        self.caption.show(words, message, is_error=True)
 
     def close(self) -> None:
         """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""
@@ -158,6 +159,19 @@ def with_children(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     for child in getattr(widget, "children", ()):
         found += with_children(child)
     return found
+
+
+def mark(words: str, color: str) -> str:
+    """Return words in white on a color, which stand out in a light page and in a dark one.
+
+    Args:
+        words: in HTML.
+        color: as `#RRGGBB`.
+
+    Returns:
+        HTML.
+    """
+    return f'<b style="padding:0 0.3em;border-radius:3px;color:white;background:{color}">{words}</b>'
 
 
 # ---- controls, each with its whole label

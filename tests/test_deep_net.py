@@ -113,6 +113,12 @@ def test_profile_reaches_as_far_as_the_largest_size(values):
     assert heights.sum() == 2
 
 
+def test_profile_counts_values_whose_range_float32_cannot_hold():
+    limit, heights = profile([torch.tensor([-2e38, 0.0, 2e38, 2e38])], bins=5)
+    assert limit == pytest.approx(2e38)
+    assert heights.tolist() == [[0.5, 0, 0.5, 0, 1]]
+
+
 def test_profile_counts_each_value_once_and_nan_never():
     limit, heights = profile([torch.tensor([-3.0, 3.0, 3.0, math.nan]), torch.tensor([0.0, math.inf])], bins=3)
     assert limit == 3.0

@@ -103,7 +103,7 @@ def differences(view, data, setting, shown):
 
 
 def are_alike(ours, truth):
-    """Return whether two texts, or two lines, are drawn alike: places to a hundredth of a pixel, colors in any spelling."""
+    """Return whether two texts, or two lines, are alike: places to 0.01 pixels, colors in any spelling."""
     if isinstance(truth, str):
         return ours.lower() == truth.lower()
     if isinstance(truth, dict):
@@ -111,7 +111,10 @@ def are_alike(ours, truth):
     return bool(np.allclose(ours, truth, atol=0.01))
 
 
-@pytest.mark.parametrize(("count", "units"), [(460, (0, 1)), (36, (1, 2)), (4, (3, 4))], ids=["small", "medium", "large"])
+SIZES = {"small": (460, (0, 1)), "medium": (36, (1, 2)), "large": (4, (3, 4))}  # how many settings, and of which units
+
+
+@pytest.mark.parametrize(("count", "units"), SIZES.values(), ids=SIZES)
 def test_a_page_shows_what_torch_computes(page, view, data, count, units):
     chosen = settings(count, count, units)
     shown = page.evaluate(SHOW, [data, chosen])
@@ -161,7 +164,8 @@ def test_numbers_are_written_as_python_writes_them(page):
     numbers += [eighths / 8 for eighths in range(200)]  # also halfway between two: 0.125, 2.5
     for digits, form in ((2, ".2g"), (3, ".3g"), (3, "#.3g")):
         wanted = [f"{number:{form}}".rstrip(".") if number else "0" for number in numbers]
-        write = f"numbers => numbers.map((x) => window.d2lparams.first_pass.general(x, {digits}, {str('#' in form).lower()}))"
+        options = f"{digits}, {str('#' in form).lower()}"
+        write = f"numbers => numbers.map((x) => window.d2lparams.first_pass.general(x, {options}))"
         assert page.evaluate(write, numbers) == wanted
     written = page.evaluate("[NaN, Infinity, -Infinity].map((x) => window.d2lparams.first_pass.general(x, 3))")
     assert written == ["nan", "inf", "-inf"]

@@ -45,8 +45,9 @@ export async function explorer(data) {
   function describe(now, start, outlines) {
     const report = judge(start, constants);
     const count = now.depth + 1;
-    const [mark, color] = data.marks[report.verdict] ?? data.otherMark;
+    const { color, caption } = data.verdicts[report.verdict];
     const loss = general(start.loss, 3);
+    const words = { LOSS: loss, REASONS: escaped(report.reasons.join("; ")) };
     const said = [];
     const drawn = [];
     const points = [];
@@ -84,13 +85,10 @@ export async function explorer(data) {
       say({ ...layers, y }, i === count - 1 ? "last" : String(i + 1));
     }
     const overlay = { texts: said, lines: drawn, points: new Float32Array(points) };
-    const caption =
-      `<b><span style="color:${color}">${mark}</span> ${report.verdict}</b>: first loss ${loss}, where guessing gives ` +
-      `ln ${constants.classes} = ${report.expected.toFixed(3)}. ${escaped(report.reasons.join("; "))}.`;
     const label =
       `init explorer: ${now.scheme}, gain ${now.gain.toFixed(2)}, ${now.depth} hidden layers of ${now.units} units, ` +
       `${now.activation}: ${report.verdict}`;
-    return { background, overlay, label, caption };
+    return { background, overlay, label, caption: caption.replace(/LOSS|REASONS/g, (word) => words[word]) };
   }
 
   const list = (name, options) => ({ name, kind: "list", label: name, options, value: setting[name] });

@@ -6,12 +6,20 @@ import re
 from typing import Any
 
 from d2lparams.chapter.deep_net import CLASSES, EXAMPLES
-from d2lparams.chapter.explorer import HIGHEST, KINDS, LOWEST, MARKS, OTHER_MARK, Explorer
-from d2lparams.health import _VERDICTS, _WRONG, FACTOR
+from d2lparams.chapter.explorer import (
+    HIGHEST,
+    KINDS,
+    LOWEST,
+    MARKS,
+    OTHER_MARK,
+    Explorer,
+)
+from d2lparams.health import _VERDICTS, _WRONG, FACTOR, HealthReport
 
 SUMMARY = r"init explorer: (?P<scheme>.+), gain (?P<gain>[\d.]+), (?P<depth>\d+) hidden layers of (?P<units>\d+) units, "
 SUMMARY += r"(?P<activation>.+): "
 BINS = 65  # as `profile` has by default
+LOSS = 7.77  # which stands for any
 
 
 def data(text: str) -> dict[str, Any]:
@@ -25,7 +33,9 @@ def data(text: str) -> dict[str, Any]:
     """
     setting = re.match(SUMMARY, text)
     if setting is None:
-        raise ValueError(f"this is no summary of an init explorer, such as `repr` gives: {text!r}")
+        raise ValueError(
+            f"this is no summary of an init explorer, such as `repr` gives: {text!r}"
+        )
     scheme, gain, depth, units, activation = setting.groups()
     view = Explorer(scheme, float(gain), int(depth), int(units), activation)
     background = view.canvas.background()
@@ -36,17 +46,25 @@ def data(text: str) -> dict[str, Any]:
     texts, lines = overlay["texts"], overlay["lines"]
     result = {
         "background": base64.b64encode(background).decode(),
-        "boxes": {kind: [a.bbox.x0, height - a.bbox.y1, a.bbox.width, a.bbox.height] for kind, a in axes.items()},
+        "boxes": {
+            kind: [a.bbox.x0, height - a.bbox.y1, a.bbox.width, a.bbox.height]
+            for kind, a in axes.items()
+        },
         "kinds": KINDS,
         "scale": axes["verdict"].get_xlim(),
-        "texts": {kind: dict(zip(("title", "low", "high"), texts[3 * i :], strict=False)) for i, kind in enumerate(KINDS)}
+        "texts": {
+            kind: dict(zip(("title", "low", "high"), texts[3 * i :], strict=False))
+            for i, kind in enumerate(KINDS)
+        }
         | {"verdict": {"title": texts[9]}},
         "layers": texts[10],
-        "lines": {kind: {"outline": lines[i], "stds": lines[i + 3]} for i, kind in enumerate(KINDS)},
+        "lines": {
+            kind: {"outline": lines[i], "stds": lines[i + 3]}
+            for i, kind in enumerate(KINDS)
+        },
         "lowest": LOWEST,
         "highest": HIGHEST,
-        "marks": MARKS,
-        "otherMark": OTHER_MARK,
+        "verdicts": {verdict: words_of(view, verdict) for verdict in _VERDICTS},
         "gains": gains,
         "units": view.units.options,
         "mostLayers": view.depth.max,
@@ -55,7 +73,9 @@ def data(text: str) -> dict[str, Any]:
         "setting": {
             "scheme": scheme,
             "activation": activation,
-            "gain": min(range(len(gains)), key=lambda i: abs(math.log(gains[i] / float(gain)))),
+            "gain": min(
+                range(len(gains)), key=lambda i: abs(math.log(gains[i] / float(gain)))
+            ),
             "depth": int(depth),
             "units": view.units.options.index(int(units)),
         },
@@ -72,7 +92,17 @@ def data(text: str) -> dict[str, Any]:
     return result
 
 
+def words_of(view: Explorer, verdict: str) -> dict[str, str]:
+    """Return the color of a verdict, and the explorer's caption with LOSS and REASONS in it."""
+    report = HealthReport(LOSS, CLASSES, None, [])
+    report.verdict, report.reasons = verdict, ["REASONS"]
+    caption = view._describe(report).replace(f"{LOSS:.3g}", "LOSS")
+    return {"caption": caption, "color": MARKS.get(verdict, OTHER_MARK)[1]}
+
+
 def offered(slider: Any) -> list[float]:
     """Return the values that a slider with a logarithmic scale offers."""
     steps = round((slider.max - slider.min) / slider.step)
-    return [slider.base ** round(slider.min + i * slider.step, 10) for i in range(steps + 1)]
+    return [
+        slider.base ** round(slider.min + i * slider.step, 10) for i in range(steps + 1)
+    ]

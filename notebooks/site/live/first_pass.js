@@ -280,6 +280,19 @@ function scaled(values, factor) {
   return out;
 }
 
+function valuesOf({ value }, sums) {
+  const out = new Float64Array(sums.length);
+  for (let i = 0; i < out.length; i++) out[i] = value(sums[i]);
+  return out;
+}
+
+// The gradient with respect to an activation's sums, from that with respect to its values.
+function through({ slope }, gradient, sums, values) {
+  const out = new Float32Array(sums.length);
+  for (let i = 0; i < out.length; i++) out[i] = gradient[i] * slope(sums[i], values[i]);
+  return out;
+}
+
 function transposed(matrix, columns) {
   const rows = matrix.length / columns;
   const out = new Float32Array(matrix.length);
@@ -331,7 +344,7 @@ export async function firstPass({ scheme, gain, depth, units, activation }, { cl
   for (let i = 0; i <= depth; i++) {
     sums.push(known(multiply(last, weights[i].values, units)));
     const isLast = i === depth;
-    exact.push(act && !isLast ? Float64Array.from(sums[i].values, act.value) : null);
+    exact.push(act && !isLast ? valuesOf(act, sums[i].values) : null);
     activations.push(exact[i] ? known(new Float32Array(exact[i])) : sums[i]);
     last = activations[i].values;
     await pause();
@@ -342,12 +355,7 @@ export async function firstPass({ scheme, gain, depth, units, activation }, { cl
   for (let i = depth - 1; i >= 0; i--) {
     const outputs = i === depth - 1 ? classes : units;
     gradients.unshift(known(multiply(sumGradients[0].values, transposed(weights[i + 1].values, units), outputs)));
-    let [before] = gradients;
-    if (act) {
-      before = before.values.slice();
-      for (let j = 0; j < before.length; j++) before[j] *= act.slope(sums[i].values[j], exact[i][j]);
-      before = known(before);
-    }
+    const before = act ? known(through(act, gradients[0].values, sums[i].values, exact[i])) : gradients[0];
     sumGradients.unshift(before);
     await pause();
   }
@@ -406,7 +414,7 @@ export function judge({ loss, inputStd, steps }, { classes, factor, wrong, verdi
     if (norms[0] === 0 && gone) found.push(["dead", `100% of the units of '${gone.name}' are dead`]);
   }
   const verdict = verdicts.find((one) => one === "healthy" || found.some(([other]) => other === one));
-  return { verdict, expected, reasons: found.map(([, reason]) => reason) };
+  return { verdict, reasons: found.map(([, reason]) => reason) };
 }
 
 // A number as Python writes it by the format ".3g", or "#.3g" without a point at its end.

@@ -274,7 +274,8 @@ TURN = """moves => {  // press a key, or two buttons in turn, wait until its ans
   const drawImage = CanvasRenderingContext2D.prototype.drawImage;
   CanvasRenderingContext2D.prototype.drawImage = function (...given) { drawn(); drawImage.apply(this, given); };
   const handle = document.querySelector('.noUi-handle');
-  const buttons = [...document.querySelectorAll('button')].filter(button => /^(write|start again)$/.test(button.textContent));
+  const inTurn = button => /^(write|start again)$/.test(button.textContent);
+  const buttons = [...document.querySelectorAll('button')].filter(inTurn);
   const rest = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   (async () => {
     await rest(3000);
@@ -300,8 +301,8 @@ def in_a_browser(moves=60):
         print("\nno Chromium, so no slider was timed: apt-get install chromium")
         return
     print(f"\n{'from slider to painted pixels, ms':45}{'median':>8}{'p90':>10}")
-    naive = "interactive_output, a new figure for each"
-    for name, source in (("the init explorer", EXPLORER), (naive, NAIVE), ("the tie playground, on a click", PLAYGROUND)):
+    naive = ("interactive_output, a new figure for each", NAIVE)
+    for name, source in (("the init explorer", EXPLORER), naive, ("the tie playground, on a click", PLAYGROUND)):
         times = sorted(turned(source, moves + 5)[5:])
         print(f"{name:45}{statistics.median(times):8.0f}{times[int(0.9 * len(times))]:10.0f}", flush=True)
 

@@ -155,12 +155,13 @@ def words(view):
 
 
 def numbers(view):
-    """Return the numbers that the panels show, as torch has them; None where a word stands."""
+    """Return the numbers that the panels show and torch has computed; None where a word or a weight stands."""
     shown = []
-    for matrix in [*playground.weights(view.net, {}), *playground.gradients(view.net)]:
-        lines = matrix.title.count("\n") + 1
-        norm = [float(matrix.values.norm())] if lines == 2 else []
-        shown += [None, *norm, *matrix.values.flatten().tolist(), *[None] * sum(matrix.values.shape)]
+    for matrix in playground.weights(view.net, {}):
+        shown += [None] * (1 + matrix.values.numel() + sum(matrix.values.shape))
+    for matrix in playground.gradients(view.net):
+        norm, entries = float(matrix.values.norm()), matrix.values.flatten().tolist()
+        shown += [None, norm, *entries, *[None] * sum(matrix.values.shape)]
     return shown
 
 

@@ -272,5 +272,5 @@ def test_a_call_of_a_public_function_leads_to_its_entry(site, path):
     called = [name for name in d2lparams.__all__ if f"d2lparams.{name}(" in code]
     public = set(map(str.strip, imported)) & set(d2lparams.__all__)
     called += [name for name in public if re.search(rf"(?<!\.)\b{name}\(", code)]
-    links = soup(site / f"{path.stem}.html").select("a.sphinx-codeautolink-a")
+    links = soup(site / f"{path.stem}.html").select("a.code-link")
     assert {f"d2lparams.{name}" for name in called} <= {urlsplit(tag["href"]).fragment for tag in links}

@@ -1,16 +1,21 @@
 """How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
 
+import sys
+from pathlib import Path
+
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = html_title = "d2lparams"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx_codeautolink",
+    "code_links",
 ]
 exclude_patterns = ["site", ".*", "**/.*"]
 
@@ -20,9 +25,6 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 default_role = "code"
 napoleon_numpy_docstring = False
-codeautolink_concat_default = True
-# an example with a doctest flag, which is not shown, has no links
-suppress_warnings = ["codeautolink.match_block"]
 
 # outputs are shown as they are stored; of a widget, the picture that is stored beside it
 nb_execution_mode = "off"

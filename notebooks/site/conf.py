@@ -1,16 +1,22 @@
 """How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
 
+import json
 import sys
 from pathlib import Path
 
+sys.path += [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent.parent / "tools"),
+]
+
+import figure_words
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-project = html_title = "d2lparams"
+project = "d2lparams"
+html_title = "The parameters of PyTorch models"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
@@ -38,13 +44,17 @@ myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 pygments_dark_style = "a11y-dark"
 html_theme_options = {"top_of_page_buttons": ["view"]}
-html_static_path = html_css_files = ["site.css"]
+html_static_path = ["site.css", "page.js"]
+html_css_files = ["site.css"]
+html_js_files = ["page.js"]
 templates_path = ["."]
 html_math_renderer = "mathml"
 html_sourcelink_suffix = ""  # 1-access.ipynb to download, not 1-access.ipynb.txt
-html_use_index = False
+html_use_index = html_domain_indices = False
 html_show_copyright = False
 html_show_search_summary = False  # a browser refuses it to a page opened from disk
+
+logger = logging.getLogger(__name__)
 
 
 def mathml(translator, node):
@@ -52,7 +62,6 @@ def mathml(translator, node):
     try:
         formula = tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
     except MathError as error:
-        logger = logging.getLogger(__name__)
         logger.warning("formula %r: %s", node.astext(), error, location=node)
     else:  # ln 10, not ln10
         space = '<mspace width="0.17em"></mspace>'
@@ -61,15 +70,18 @@ def mathml(translator, node):
 
 
 def name_figures(app, doctree, page):
-    """Say of each picture that a cell has drawn, for those who do not see it, in which section it stands."""
-    for picture in doctree.findall(nodes.image):
-        if "alt" not in picture:
-            section = picture.parent
-            while not isinstance(section, nodes.section):
-                section = section.parent
-            picture["alt"] = (
-                f"what the cell above draws, in the section “{section.next_node(nodes.title).astext()}”"
-            )
+    """Say of each picture that a cell has drawn what it shows, for those who do not see it."""
+    path = Path(app.env.doc2path(page))
+    if path.suffix != ".ipynb":
+        return
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+    pictures = [node for node in doctree.findall(nodes.image) if "alt" not in node]
+    for picture, output in zip(pictures, drawn, strict=True):
+        picture["alt"] = figure_words.alternative(output)
+        if not picture["alt"]:
+            logger.warning("a picture with no words beside it", location=picture)
 
 
 def setup(app):

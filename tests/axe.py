@@ -8,6 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 COLORS = ["color-contrast", "link-in-text-block"]
+OF_WIDTH = ["scrollable-region-focusable", "target-size", "region", "landmark-unique", "aria-hidden-focus"]
 MARK_NEW_LOOKS = """known => {
   const seen = new Set(known), found = [];
   document.querySelectorAll("[data-look]").forEach(element => element.removeAttribute("data-look"));
@@ -37,15 +38,21 @@ RUN = """async ([context, options]) => {
 }"""
 
 
-def faults(page: Page, inside: str | None = None) -> list[str]:
-    """Return what axe-core has against a page, or against what stands inside of a selector, but for colors."""
-    page.evaluate(f"window.axe || (() => {{ {AXE_SCRIPT} }})()")
-    return page.evaluate(RUN, [inside, {"rules": {rule: {"enabled": False} for rule in COLORS}}])
+def faults(page: Page, only: list[str] | None = None) -> list[str]:
+    """Return what axe-core has against a page, but for colors; only: the rules to ask."""
+    _load(page)
+    rules = {"runOnly": only} if only else {"rules": {rule: {"enabled": False} for rule in COLORS}}
+    return page.evaluate(RUN, [None, rules])
 
 
 def faults_of_color(page: Page, known: set[str]) -> list[str]:
     """Return what axe-core has against the colors of texts whose look isn't known yet; it is known then."""
-    page.evaluate(f"window.axe || (() => {{ {AXE_SCRIPT} }})()")
+    _load(page)
     looks = page.evaluate(MARK_NEW_LOOKS, sorted(known))
     known.update(looks)
     return page.evaluate(RUN, ["[data-look]", {"runOnly": COLORS}]) if looks else []
+
+
+def _load(page: Page) -> None:
+    if page.evaluate("window.axe === undefined"):  # the script is half a megabyte
+        page.evaluate(AXE_SCRIPT)

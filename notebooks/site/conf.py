@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "code_links",
+    "search_words",
 ]
 exclude_patterns = ["site", ".*", "**/.*"]
 
@@ -52,6 +53,7 @@ html_math_renderer = "mathml"
 html_sourcelink_suffix = ""  # 1-access.ipynb to download, not 1-access.ipynb.txt
 html_use_index = html_domain_indices = False
 html_show_copyright = False
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_show_search_summary = False  # a browser refuses it to a page opened from disk
 
 logger = logging.getLogger(__name__)

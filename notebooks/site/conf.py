@@ -1,6 +1,7 @@
 """How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -67,8 +68,23 @@ def mathml(translator, node):
         logger.warning("formula %r: %s", node.astext(), error, location=node)
     else:  # ln 10, not ln10
         space = '<mspace width="0.17em"></mspace>'
-        translator.body.append(formula.replace("<mo>&ApplyFunction;</mo>", space))
+        formula = formula.replace("<mo>&ApplyFunction;</mo>", space)
+        if "ends" in node:
+            formula = f'<span class="unbroken">{formula}{node["ends"]}</span>'
+        translator.body.append(formula)
     raise nodes.SkipNode
+
+
+def keep_together(app, doctree, page):
+    """Give a formula the point or colon behind it, which else may begin the next line."""
+    for formula in list(doctree.findall(nodes.math)):
+        behind = formula.next_node(descend=False, siblings=True)
+        ends = (
+            re.match(r"[.,:;?!)]+", behind) if isinstance(behind, nodes.Text) else None
+        )
+        if ends:
+            formula["ends"] = ends[0]
+            formula.parent.replace(behind, nodes.Text(behind[ends.end() :]))
 
 
 def name_figures(app, doctree, page):
@@ -87,5 +103,6 @@ def name_figures(app, doctree, page):
 
 
 def setup(app):
+    app.connect("doctree-resolved", keep_together)
     app.connect("doctree-resolved", name_figures)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

@@ -66,7 +66,7 @@ def linked(marked, known, translator):
     """Return the longest part of a marked name that has an entry as a link to it, the rest as it was."""
     parts = re.findall(PART, marked)
     names = [re.sub("<.+?>", "", part) for part in parts]
-    objects = translator.builder.env.domains.python_domain.objects
+    objects = translator.builder.env.domains["py"].objects
     for length in range(len(parts), 0, -1):
         full = ".".join([known.get(names[0], ""), *names[1:length]])
         if full in objects:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import axe
 import nbformat
+import pandas
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -391,13 +392,16 @@ def test_of_a_widget_the_picture_is_shown(tmp_path):
 
 def test_of_a_guess_the_question_is_shown(tmp_path):
     key, question = next((key, question) for key, question in QUESTIONS.items() if isinstance(question, Choice))
-    tiny(tmp_path / "sources", "", guess(key)._repr_mimebundle_()[0])
+    data = guess(key)._repr_mimebundle_()[0]
+    data["text/html"] += pandas.DataFrame({"loss": [2.3]}, index=["He"]).to_html()
+    tiny(tmp_path / "sources", "", data)
     built = build(tmp_path / "sources", tmp_path)
     assert built.returncode == 0, built.stderr
     output = soup(tmp_path / "html" / "1-one.html").select_one(".cell_output")
     assert [item.get_text() for item in output("li")] == [choice.replace("`", "") for choice in question.choices]
     assert f"Guess: {question.asks}".replace("`", "") in output.get_text()
     assert not output("script")
+    assert [cell.get_text() for cell in output("th")] == ["loss", "He"]  # pandas' empty corner is no header
 
 
 def test_what_is_broken_in_a_notebook_stops_the_build(tmp_path):

@@ -87,6 +87,14 @@ def keep_together(app, doctree, page):
             formula.parent.replace(behind, nodes.Text(behind[ends.end() :]))
 
 
+def head_with_words(app, doctree, page):
+    """Make of a header cell without words, as pandas writes one into its corner, a cell."""
+    for output in doctree.findall(nodes.raw):
+        text = output.astext()
+        if output["format"] == "html" and "<th></th>" in text:
+            output[:] = [nodes.Text(text.replace("<th></th>", "<td></td>"))]
+
+
 def name_figures(app, doctree, page):
     """Say of each picture that a cell has drawn what it shows, for those who do not see it."""
     path = Path(app.env.doc2path(page))
@@ -104,5 +112,6 @@ def name_figures(app, doctree, page):
 
 def setup(app):
     app.connect("doctree-resolved", keep_together)
+    app.connect("doctree-resolved", head_with_words)
     app.connect("doctree-resolved", name_figures)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

@@ -37,7 +37,7 @@ test: setup ## unit tests, doctests, and every notebook cell by cell against its
 test-quick: setup ## in a minute: the core, doctests, the house, and whatever else is not long
 	$(BIN)/python -m pytest $(ON_ALL_CORES) --quick
 
-ON_ALL_CORES := -n logical --maxprocesses 4
+ON_ALL_CORES := -n auto
 
 bench: setup-elsewhere ## what epochs, watching, memory and grading cost, beside tools by others; three quarters of an hour
 	$(BIN)/python tools/bench.py

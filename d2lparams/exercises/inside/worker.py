@@ -9,10 +9,15 @@ standard output goes one line for each, which says how it ended and how long the
 the pipe that the settings name.
 """
 
+import __future__
+
+import ast
+import asyncio
 import builtins
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import io
 import json
 import linecache
@@ -29,8 +34,13 @@ from typing import Any
 
 CHUNK = 1 << 16
 WATCH = 0.05  # seconds between two looks at time and memory
+FOR_THE_CELL = 0.6  # of an answer's seconds; what is slow below the definition is cut off, and leaves time to try that
 A_CLASS = 40  # forks: whoever asks for so many will ask for more, and what makes each of them cheaper pays off
-ON_DEMAND = ("d2l.torch", "matplotlib.pyplot")  # take seconds to load: only once an answer's cells speak of them
+ON_DEMAND = (
+    "d2l.torch",
+    "matplotlib.pyplot",
+    "pandas",
+)  # take seconds to load: only once an answer's cells speak of them
 HEAD = struct.Struct(f"<Q{len(ON_DEMAND)}?")  # before a request: its length, and which of these its cells speak of
 FOREIGN = {"bash", "sh", "script", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "writefile", "file"}
 
@@ -239,7 +249,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Run the learner's cells and then the probe; return what `trial.run` does.
 
     A "renamed" says which definition was taken for the answer, if it has another name; a "stopped", how the cell ended
-    after it had defined the answer.
+    after it had defined the answer; a "missing", which modules it imports that are not there.
 
     request: "question", "name" (that the answer should define), "stub" and "source" (of the answer), "cells" (to run
     before it, whether they fail or not), "setup" (the course's own first cell), "questions" (every question's name),
@@ -259,7 +269,9 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         exec(f"from d2lparams.exercises import {question}", space)
     stub = dict(space)
     exec(request["stub"], stub)
-    vars(builtins).update(get_ipython=lambda: Shell(space), display=lambda *things, **options: None)
+    vars(builtins).update(
+        get_ipython=lambda: Shell(space), display=lambda *things, **options: None, input=lambda *_: ""
+    )
     until = time.monotonic() + request["seconds"] / 2
     for number, cell in enumerate(request["cells"], 1):
         with contextlib.suppress(BaseException), _at_most(min(request["seconds"] / 10, until - time.monotonic())):
@@ -267,9 +279,13 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     there, name = dict(space), request["name"]
     remarks: dict[str, str] = {}
     try:
-        execute(request["source"], "<answer>", space)
+        with _at_most(FOR_THE_CELL * request["seconds"]):
+            missing = execute(request["source"], "<answer>", space, name)
+            if missing:
+                remarks["missing"] = ", ".join(missing)[:100]
     except BaseException as error:
-        if space.get(name) is there.get(name) or isinstance(error, MemoryError) or not isinstance(error, Exception):
+        ordinary = isinstance(error, (Exception, SystemExit, KeyboardInterrupt)) and not isinstance(error, MemoryError)
+        if space.get(name) is there.get(name) or not ordinary:
             return {"outcome": "could not run", "reason": trial.reason(error)}
         remarks["stopped"] = trial.reason(error)  # below the answer, which stands: a line that tried it out, perhaps
     if name not in space:
@@ -289,7 +305,7 @@ def _at_most(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in a computation that takes longer. It may catch that: the watch outside is what counts."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError
+        raise TimeoutError(f"it takes more than {seconds:g} s")
 
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
@@ -299,17 +315,39 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def execute(source: str, file: str, space: dict[str, Any]) -> None:
-    """Run a cell as a notebook would. Magics and shell commands do nothing, except those that run Python."""
+def execute(source: str, file: str, space: dict[str, Any], answer: str = "") -> list[str]:
+    """Run a cell as a notebook would; return the names of modules that are not there.
+
+    Magics and shell commands do nothing, except those that run Python; nor does what stands in for a module that is
+    missing. answer: the name for which nothing may stand in.
+    """
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
-        code = compile(source, file, "exec")
+        tree = compile(source, file, "exec", flags | ast.PyCF_ONLY_AST)
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
         source = TransformerManager().transform_cell(source)
-        code = compile(source, file, "exec")
+        tree = compile(source, file, "exec", flags | ast.PyCF_ONLY_AST)
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # for inspect.getsource
-    exec(code, space)
+    missing = []
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
+        code = compile(ast.Module([statement], []), file, "exec", flags, dont_inherit=True)
+        try:
+            done = eval(code, space)
+            if inspect.iscoroutine(done):
+                asyncio.run(done)
+        except ImportError:
+            if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+                raise
+            names = {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+            if answer in names:
+                raise
+            space.update(dict.fromkeys(names, sys.modules["d2lparams.exercises.inside"].Silent()))
+            missing.append(getattr(statement, "module", None) or statement.names[0].name)
+    return missing
 
 
 class Shell:

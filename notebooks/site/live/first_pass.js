@@ -372,19 +372,19 @@ export async function firstPass({ scheme, gain, depth, units, activation }, { cl
 export function profile(layers, bins) {
   const largest = layers.map((layer) => layer.largest);
   const limit = Math.max(...(largest.length > 1 ? largest.slice(0, -1) : largest)) || 1;
-  const heights = layers.map(({ values }) => {
-    const counts = new Float32Array(bins);
+  const rows = layers.map(({ values }) => {
+    const counts = new Int32Array(bins + 1);
     for (let i = 0; i < values.length; i++) {
       const part = Math.fround(values[i] / limit);
-      if (!(Math.abs(part) <= 1)) continue;
-      const bin = Math.floor(Math.fround(Math.fround(part + 1) * bins) / 2);
-      counts[bin < bins ? bin : bins - 1]++;
+      if (part >= -1 && part <= 1) counts[(Math.fround(Math.fround(part + 1) * bins) * 0.5) | 0]++;
     }
-    const aside = Math.max(...counts.filter((_, bin) => bin !== bins >> 1));
-    const highest = aside || Math.max(1, ...counts);
-    return counts.map((count) => count / highest);
+    counts[bins - 1] += counts[bins]; // what lies at the limit
+    const heights = [...counts.subarray(0, bins)];
+    const aside = Math.max(...heights.filter((_, bin) => bin !== bins >> 1));
+    const highest = aside || Math.max(1, ...heights);
+    return heights.map((count) => Math.fround(count / highest));
   });
-  return [limit, heights];
+  return [limit, rows];
 }
 
 // ---- the verdict, as `HealthReport` gives it where the layers are all that is known

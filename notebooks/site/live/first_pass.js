@@ -131,7 +131,7 @@ async function draw(scheme, rows, columns, seed, pause) {
   return weight;
 }
 
-// ---- activations: the value at x, and the slope there, where the value is y; a NaN stays one
+// ---- activations: y at x, and what comes back there of a gradient g; a NaN stays one
 
 // erf by Taylor's series around the nearest of many points, where it is known from a series of positive terms.
 const STEP = 1 / 16;
@@ -161,13 +161,13 @@ function erf(x) {
 
 const below = (x) => 0.5 * (1 + erf(x * Math.SQRT1_2)); // how much of N(0, 1) lies below x
 export const ACTIVATIONS = {
-  ReLU: { value: (x) => (x <= 0 ? 0 : x), slope: (x) => (x <= 0 ? 0 : 1) },
-  "leaky ReLU, 0.1": { value: (x) => (x > 0 ? x : 0.1 * x), slope: (x) => (x > 0 ? 1 : 0.1) },
-  tanh: { value: Math.tanh, slope: (x, y) => 1 - y * y },
-  sigmoid: { value: (x) => 1 / (1 + Math.exp(-x)), slope: (x, y) => (1 - y) * y },
+  ReLU: { value: (x) => (x <= 0 ? 0 : x), back: (g, x) => (x <= 0 ? 0 : g) },
+  "leaky ReLU, 0.1": { value: (x) => (x > 0 ? x : 0.1 * x), back: (g, x) => (x > 0 ? g : 0.1 * g) },
+  tanh: { value: Math.tanh, back: (g, x, y) => g * (1 - y * y) },
+  sigmoid: { value: (x) => 1 / (1 + Math.exp(-x)), back: (g, x, y) => g * (1 - y) * y },
   GELU: {
     value: (x) => x * below(x),
-    slope: (x) => below(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI),
+    back: (g, x) => g * (below(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI)),
   },
   none: null,
 };
@@ -287,9 +287,9 @@ function valuesOf({ value }, sums) {
 }
 
 // The gradient with respect to an activation's sums, from that with respect to its values.
-function through({ slope }, gradient, sums, values) {
+function through({ back }, gradient, sums, values) {
   const out = new Float32Array(sums.length);
-  for (let i = 0; i < out.length; i++) out[i] = gradient[i] * slope(sums[i], values[i]);
+  for (let i = 0; i < out.length; i++) out[i] = back(gradient[i], sums[i], values[i]);
   return out;
 }
 

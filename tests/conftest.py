@@ -17,6 +17,7 @@ if WORKER:  # as many processes as cores: one thread each, in the kernels they s
 LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 60,
+    "test_lab_figures.py": 35,
     "test_course.py": 40,
     "c-sharing-in-practice.ipynb": 55,
     "test_exercises.py": 30,
@@ -25,6 +26,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_widgets.py": 20,
     "test_two_processes.py": 20,
     "test_regimes.py": 9,
+    "test_live_playground.py": 10,
     "test_optimizers.py": 7,
     "test_hostile.py": 18,
     "test_honest.py": 12,

@@ -31,7 +31,6 @@ SETTINGS = {  # no network: what is asked of it goes to a port where nobody list
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "toolkit.telemetry.reportingpolicy.firstRun": False,
-    "remote.active-protocols": 1,
 }
 
 
@@ -44,7 +43,8 @@ class Page:
         self.heard: list[str] = []
         self.ask("session.new", capabilities={})
         self.ask("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
-        self.context = self.ask("browsingContext.getTree")["contexts"][0]["context"]
+        self.context = self.ask("browsingContext.create", type="tab")["context"]
+        self.ask("browsingContext.activate", context=self.context)  # or keys press no buttons
         self.ask("browsingContext.setViewport", context=self.context, viewport={"width": 1280, "height": 900})
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
@@ -121,9 +121,8 @@ def browser() -> Iterator[Page]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            page = _connect(f"ws://127.0.0.1:{port}/session", 60)
-            yield page
-            page.close()
+            with contextlib.closing(_connect(f"ws://127.0.0.1:{port}/session", 60)) as page:
+                yield page
         finally:
             process.terminate()
             process.wait(30)

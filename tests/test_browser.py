@@ -237,7 +237,9 @@ def assert_drawn_as_matplotlib_does(figure, name, slider):
     """Compare the browser's picture with matplotlib's, coarsely: letters differ a little, another setting more."""
 
     def matplotlibs():
-        return coarse(base64.b64decode(figure.notebook.value(f"{name}._repr_mimebundle_()['image/png']")))
+        return coarse(
+            base64.b64decode(figure.notebook.value(f"base64.b64encode({name}.canvas.png()).decode()", "import base64"))
+        )
 
     figure.steady()
     shown, same = coarse(figure.png()), matplotlibs()

@@ -9,6 +9,7 @@ import io
 import os
 import re
 
+import axe
 import edition
 import firefox
 import lab
@@ -61,7 +62,7 @@ def watched():
 def figures():
     """The figures as a notebook has them, by name."""
     shown = {"training monitor": watched()[0], "scrubber": widgets.scrubber(plots.example_record())}
-    return shown | {"init explorer": init_explorer(), "tie playground": tie_playground()}
+    return shown | {"init explorer": init_explorer(activation="tanh"), "tie playground": tie_playground()}
 
 
 def stored(source, widget):
@@ -171,18 +172,19 @@ def coarse(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("L").reduce(4)).astype(float)
 
 
-def test_the_scrubber_shows_at_every_step_what_the_notebooks_does(opened, figures):
+def test_the_scrubber_shows_what_the_notebooks_does(opened, figures):
     figure, scrubber = Figure(opened("1-figures"), "scrubber"), figures["scrubber"]
     slider = figure.box.get_by_role("slider", name="recorded step")
+    last = scrubber.step.max
     for name in reversed(scrubber.record.shared):
         scrubber.parameter.value = name
         figure.box.get_by_label("parameter", exact=True).select_option(name)
-        for i in range(scrubber.step.max, -1, -1):
+        for key, i in (("End", last), ("ArrowLeft", last - 1), ("Home", 0), ("ArrowRight", 1)):
+            slider.press(key)
             scrubber.step.value = i
             figure.says(plain(scrubber.caption.value))
             assert slider.get_attribute("aria-valuetext") == str(scrubber._table.index[i])
             figure.draws(scrubber.canvas.png())
-            slider.press("ArrowLeft")
 
 
 def test_the_monitor_shows_the_panels_as_they_stood(opened, figures):
@@ -210,12 +212,12 @@ def test_the_monitor_shows_the_panels_as_they_stood(opened, figures):
     assert max(ends[0]) == 1
 
 
-MOVES = {  # by figure and control, keys that move it; a list is opened by none in a browser without a screen
+MOVES = {  # by figure, what changes its picture or its words at once, in this order, and the keys that move it
     "scrubber": {"recorded step": ["ArrowLeft"], "parameter": ["ArrowDown"], "play": ["Enter"]},
     "training monitor": {"optimizer step": ["Home"], "play": ["Space"]},
     "init explorer": {
-        "scheme": ["ArrowUp"],
-        "activation": ["ArrowUp"],
+        "scheme": ["ArrowDown"],
+        "activation": ["ArrowDown"],
         "gain": ["ArrowRight"],
         "hidden layers": ["ArrowLeft"],
         "units in each": ["ArrowLeft"],
@@ -242,19 +244,19 @@ def controls(figure):
 @pytest.mark.parametrize("name", MOVES)
 def test_every_control_answers_keyboard_and_mouse_and_has_a_name(opened, name):
     figure = Figure(opened("1-figures"), name)
-    for label, control in controls(figure).items():
-        kind = control.evaluate("x => x.type")
-        if label in MOVES[name]:
-            control.focus()
-            figure.changes(lambda label=label: [figure.page.keyboard.press(key) for key in MOVES[name][label]])
-        elif kind == "number":
-            control.press("ArrowUp")
-            assert control.input_value() == "1"
-        elif kind == "select-one":
-            control.press("ArrowDown")
+    there = controls(figure)
+    for label, keys in MOVES[name].items():
+        there[label].focus()
+        figure.changes(lambda keys=keys: [figure.page.keyboard.press(key) for key in keys])
+    for label in there.keys() - MOVES[name].keys():
+        kind, before, is_first = there[label].evaluate("x => [x.type, x.value, x.selectedIndex === 0]")
+        if kind != "text":
+            there[label].press("ArrowDown" if is_first else "ArrowUp")
+            assert there[label].input_value() != before
     figure.page.reload()
     figure = Figure(figure.page, name)
-    for label, control in controls(figure).items():
+    there = controls(figure)
+    for label, control in [(label, there[label]) for label in [*MOVES[name], *(there.keys() - MOVES[name].keys())]]:
         kind = control.evaluate("x => x.type")
         if kind == "range":
             box = control.bounding_box()
@@ -283,19 +285,19 @@ def test_changes_are_said_from_one_node_that_stays_and_not_while_it_plays(opened
     status.evaluate(
         """node => {
           window.kept = node;
-          window.said = [];
-          const note = () => node.ariaLive === 'polite' && window.said.push(node.textContent);
+          window.announced = [];
+          const note = () => node.ariaLive === 'polite' && window.announced.push(node.textContent);
           new MutationObserver(note).observe(node, {childList: true, characterData: true, subtree: true}); }"""
     )
     bar = figure.box.get_by_role("slider")
     figure.changes(lambda: bar.press("ArrowLeft"))
     figure.changes(lambda: bar.press("Home"))
-    assert len(figure.page.evaluate("said")) == 2
+    assert len(figure.page.evaluate("announced")) == 2
     figure.box.get_by_role("button", name="play").click()
     lab.wait(lambda: int(bar.get_attribute("aria-valuetext")) > 6, 10, "the player to go on")
-    assert len(figure.page.evaluate("said")) == 2
+    assert len(figure.page.evaluate("announced")) == 2
     figure.box.get_by_role("button", name="pause").click()
-    said = figure.page.evaluate("said")
+    said = figure.page.evaluate("announced")
     assert len(said) == 3
     assert said[-1] == figure.words()
     assert figure.page.evaluate("document.contains(kept)")
@@ -345,11 +347,24 @@ def test_without_a_script_the_pictures_and_the_questions_are_there(opened, figur
     assert page.locator(".guess:visible").count() == 3
 
 
+@pytest.mark.parametrize("name", ["1-figures", "2-guesses"])
+def test_every_reader_can_use_what_is_alive(chromium, site, name):
+    page = chromium.new_page(reduced_motion="reduce")
+    page.goto((site / f"{name}.html").as_uri())
+    page.locator(".live canvas, form.guess-form").last.wait_for()
+    found = axe.faults(page)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        found += axe.faults_of_color(page, set())
+    page.close()
+    assert found == []
+
+
 def test_on_a_phone_the_picture_scrolls_by_keyboard_and_the_page_does_not(opened):
     page = opened("1-figures", color_scheme="dark", forced_colors="active")
     page.set_viewport_size({"width": 390, "height": 800})
     figure = Figure(page, "training monitor")
-    picture = figure.box.get_by_role("region", name="the picture of the training monitor")
+    picture = figure.box.get_by_role("group", name="figure, scrolls sideways")
     picture.press("ArrowRight")
     lab.wait(lambda: picture.evaluate("x => x.scrollLeft") > 0, 5, "the picture to scroll")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -363,11 +378,15 @@ def test_on_a_phone_the_picture_scrolls_by_keyboard_and_the_page_does_not(opened
 def test_firefox_shows_the_same(site, figures):
     needs(firefox.FIREFOX, "firefox-esr")
     with firefox.browser() as page:
-        page.open(site / "1-figures.html")
+
+        def open_figures():
+            page.open(site / "1-figures.html")
+            canvases = "document.querySelectorAll('.live canvas').length"
+            lab.wait(lambda: page.value(canvases) == len(figures), 10, "every figure to be drawn")
+
+        open_figures()
         box = "document.querySelector('[aria-label=\"%s\"]')"
         words = f"{box}.querySelector('[role=status]').textContent"
-        canvases = "document.querySelectorAll('.live canvas').length"
-        lab.wait(lambda: page.value(canvases) == len(figures), 10, "every figure to be drawn")
         for name, moves in MOVES.items():
             for label, keys in moves.items():
                 control = f"[...{box % name}.querySelectorAll('.live-row :is(input, select, button)')]"
@@ -377,7 +396,7 @@ def test_firefox_shows_the_same(site, figures):
                 page.value(f"{named}.focus()")
                 page.press(*keys)
                 lab.wait(lambda state=state, before=before: page.value(state) != before, 5, f"{label} to answer")
-        page.open(site / "1-figures.html")
+        open_figures()
         scrubber = figures["scrubber"]
         scrubber.parameter.value = scrubber.record.shared[0]
         scrubber.step.value = scrubber.step.max - 1

@@ -3,7 +3,9 @@
 The script alone runs in one page of Chromium; test_live_pages.py looks at whole pages.
 """
 
+import base64
 import importlib.util
+import io
 import json
 import os
 import random
@@ -14,7 +16,7 @@ from pathlib import Path
 import lab
 import numpy as np
 import pytest
-from PIL import ImageColor
+from PIL import Image, ImageColor
 
 from d2lparams.chapter import playground, tie_playground
 from d2lparams.chapter.small_nets import NETS, WAYS_TO_SHARE, places
@@ -122,7 +124,7 @@ def walks():
 
 
 def at_random(seed):
-    """A random net, and ten random things done to it."""
+    """A random net, and six random things done to it."""
     choose = random.Random(seed)
     net = choose.choice(list(NETS)[:2] * 3 + list(NETS)[2:])
     paths = named(net)
@@ -153,12 +155,13 @@ def words(view):
 
 
 def numbers(view):
-    """Return the numbers that the panels show, as torch has them; None where a word stands."""
+    """Return the numbers that the panels show and torch has computed; None where a word or a weight stands."""
     shown = []
-    for matrix in [*playground.weights(view.net, {}), *playground.gradients(view.net)]:
-        lines = matrix.title.count("\n") + 1
-        norm = [float(matrix.values.norm())] if lines == 2 else []
-        shown += [None, *norm, *matrix.values.flatten().tolist(), *[None] * sum(matrix.values.shape)]
+    for matrix in playground.weights(view.net, {}):
+        shown += [None] * (1 + matrix.values.numel() + sum(matrix.values.shape))
+    for matrix in playground.gradients(view.net):
+        norm, entries = float(matrix.values.norm()), matrix.values.flatten().tolist()
+        shown += [None, norm, *entries, *[None] * sum(matrix.values.shape)]
     return shown
 
 
@@ -247,7 +250,7 @@ def contrasts(overlay):
 
 
 def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, monkeypatch):
-    sequences = [*walks(), *map(at_random, range(RANDOM))]
+    sequences = sorted([*walks(), *map(at_random, range(RANDOM))], key=lambda sequence: list(NETS).index(sequence[0]))
     assert {(net, way, *pair) for net in NETS for way in WAYS for pair in product(named(net), repeat=2)} <= {
         (net, actions[0][1], actions[1][1], actions[2][1]) for net, actions in sequences if actions[0][0] == "way"
     }
@@ -256,9 +259,10 @@ def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, mon
     monkeypatch.setattr(view.canvas_widget, "show", lambda canvas, label: None)  # the overlay is asked for now and then
     compared = errors = 0
     for (net, actions), looks in zip(sequences, there, strict=True):
-        view.kind.value = net
         view.row.value = view.column.value = 0
-        view.again.click()
+        if view.kind.value == net:
+            view.again.click()
+        view.kind.value = net
         seen = iter(looks)
         for name, value in actions:
             do(view, name, value)
@@ -277,3 +281,54 @@ def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, mon
     assert compared * EACH > 1000
     assert errors > 100
     view.close()
+
+
+DRAW = """async ([data, actions]) => {
+  const figure = playground(structuredClone(data));
+  for (const [name, value] of actions) figure.answer(name, value ?? undefined);
+  const state = figure.picture();
+  const model = {get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {}};
+  const el = document.createElement("div");
+  canvasWidget.render({model, el});
+  const canvas = el.querySelector("canvas");
+  while (!canvas.hasAttribute("aria-label")) await new Promise(requestAnimationFrame);
+  return [canvas.getAttribute("aria-label"), canvas.toDataURL()];
+}"""
+
+
+def test_the_page_draws_as_the_stored_picture_is_drawn(page, data):
+    """Letters differ by a shade; a box, a color or a word that is not there would be hundreds of pixels."""
+    actions = [*sharing(WAYS[0], "0", "4"), *writing("4", 1, 2, 2.5)]
+    view = tie_playground()
+    for name, value in actions:
+        do(view, name, value)
+    label, url = page.evaluate(DRAW, [data, actions])
+    assert label == repr(view)
+    stored, drawn = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
+        for png in (view.canvas.png(), base64.b64decode(url.partition(",")[2]))
+    )
+    assert stored.shape == drawn.shape
+    apart = abs(stored - drawn).max(2) > 100
+    assert apart.mean() < 0.02
+    cells = apart.reshape(stored.shape[0] // 20, 20, stored.shape[1] // 20, 20).mean((1, 3))
+    assert cells.max() < 0.4
+    nothing = np.asarray(Image.open(io.BytesIO(view.canvas.background())).convert("RGB"), int)
+    assert (abs(stored - nothing).max(2) > 100).mean() > 0.05  # the picture, and not its background alone
+    view.close()
+
+
+def test_an_entry_beyond_the_weight_snaps(page, data):
+    snapped = """([data, net]) => {
+      const figure = playground(structuredClone(data));
+      figure.answer("kind", net);
+      return [figure.answer("row", 9), figure.answer("column", 9)];
+    }"""
+    rows, columns = page.evaluate(snapped, [data, "one weight and its transpose, by F.linear"])
+    assert rows["row"] == {"max": 1, "value": 1}
+    assert columns["column"] == {"max": 2, "value": 2}
+
+
+def test_a_stored_text_that_names_no_net_is_refused(site):
+    with pytest.raises(ValueError, match=r"no net is called 'four layers'.*three linear layers"):
+        site.data("tie playground: four layers; numbers: 36")

@@ -49,6 +49,16 @@ def test_a_figure_is_as_it_was_after_it_was_packed(make):
         assert base64.b64decode(shown["background"]).startswith(b"\x89PNG")
 
 
+def test_at_each_step_the_scrubber_has_the_words_that_it_shows():
+    scrubber = scrubbed()
+    for name, shown in unpacked(scrubber.replay())["series"].items():
+        scrubber.parameter.value = name
+        assert shown["steps"] == list(scrubber._table.index)
+        for i, caption in enumerate(shown["captions"]):
+            scrubber.step.value = i
+            assert scrubber.caption.value == caption
+
+
 def test_at_each_step_the_monitor_has_the_points_that_there_were():
     monitor = trained(2)
     (shown,) = unpacked(monitor.replay())["series"].values()

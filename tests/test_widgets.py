@@ -281,7 +281,7 @@ def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
         broken.setitem(deep_net.ACTIVATIONS, "ReLU", lambda values: 1 / 0)
         view.gain.value = 1.5
     assert "✗ ZeroDivisionError: division by zero" in view.caption.value
-    assert 'role="alert"' in view.caption.value
+    assert view.caption.is_error
     view.gain.value = 1.6
     assert "first loss" in view.caption.value
 
@@ -363,7 +363,7 @@ def test_the_playground_has_every_net(net):
     view = tie_playground(net)
     assert repr(view).startswith(f"tie playground: {net}; ")
     assert torch.equal(state, torch.get_rng_state())
-    assert "alert" not in view.caption.value
+    assert not view.caption.is_error
 
 
 # ---- the monitor
@@ -411,6 +411,30 @@ def test_stopping_a_paused_loop_ends_it():
         view.pause()
         train(net, 1000)
     assert record.total_steps == 1
+
+
+def test_a_paused_loop_that_nobody_shows_any_more_goes_on_and_says_so(capsys):
+    net, waited = shared_net(), []
+    with d2lparams.track(net) as record, widgets.monitor(record, alone=0.4) as view:
+
+        def each(step, loss):
+            if step == 3:  # no page has ever said that it is there
+                when_paused(view, lambda: (time.sleep(0.6), waited.append(record.total_steps), view.resume()))
+                view.pause()
+            if step == 5:
+                started = time.monotonic()
+                view.caption._handle_custom_msg({"alive": True}, [])
+                view.pause()
+                waited.append(started)
+            if step == 7:
+                waited.append(time.monotonic())
+
+        train(net, 10, each)
+    assert waited[0] == 5
+    assert 0.4 < waited[2] - waited[1] < 2
+    words = "the loop was paused at step 7, and went on by itself: no page showed its buttons"
+    assert f"; {words}." in view.caption.value
+    assert capsys.readouterr().out.count(words) == 1
 
 
 def test_the_rate_is_scaled_from_the_next_step_on_and_a_scheduler_goes_on_from_there():

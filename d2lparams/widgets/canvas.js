@@ -72,27 +72,6 @@ function draw(canvas, background, { boxes = [], lines, texts, points }) {
   for (const text of texts) drawText(pen, text);
 }
 
-const DEAD = "These controls do nothing: the kernel that drew this figure is gone. Run the cell again to bring it to life.";
-
-// Where the kernel is gone, the controls beside a picture are grayed and out of reach, and a line says why.
-function showWhetherAlive(el) {
-  const figure = el.closest(".widget-vbox");
-  if (!figure) return;
-  const isDead = Boolean(el.closest(".jupyter-widgets-disconnected"));
-  for (const row of figure.querySelectorAll(".widget-hbox")) {
-    row.inert = isDead;
-    row.style.opacity = isDead ? 0.4 : "";
-  }
-  let words = figure.querySelector(":scope > .d2lparams-dead");
-  if (!words) {
-    words = document.createElement("div");
-    words.className = "d2lparams-dead";
-    words.setAttribute("role", "status");
-    figure.prepend(words);
-  }
-  words.textContent = isDead ? DEAD : "";
-}
-
 export default {
   render({ model, el }) {
     const canvas = document.createElement("canvas");
@@ -109,6 +88,7 @@ export default {
       const background = await mine;
       if (mine !== decoded) return; // a newer one has come meanwhile
       canvas.setAttribute("aria-label", model.get("label"));
+      delete model.get("overlay").padding; // which is not to be stored: see TCP_SEGMENT in canvas.py
       draw(canvas, background, model.get("overlay"));
     };
     model.on("change", update);
@@ -117,11 +97,7 @@ export default {
     // whether there is a network between: see TCP_SEGMENT in canvas.py
     model.set("is_local", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
     model.save_changes();
-    const look = () => setTimeout(() => showWhetherAlive(el)); // after the page's own answer to it
-    model.on("comm_live_update", look);
-    look();
     return () => {
-      model.off("comm_live_update", look);
       model.off("change", update);
       window.removeEventListener("resize", update);
     };

@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from .. import plots
 from .._torch import weight_names
+from ..plots.style import REFERENCE
 from ..record import Record
 from .base import InteractiveFigure, dropdown, name_source, on_control, slider, use_log_scale
 from .canvas import Canvas
@@ -145,7 +146,7 @@ class Scrubber(InteractiveFigure):
         left.legend(frameon=False, fontsize=7)
         for i, pair in enumerate(table["cosine"]):
             middle.plot(table["cosine", pair], color=plots.color(i + 2), linewidth=0.8, label=pair)
-        middle.axhline(0, color="lightgray", zorder=0)
+        middle.axhline(0, color=REFERENCE, linewidth=1, zorder=0)
         middle.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1.05, 1.05))
         middle.legend(frameon=False, fontsize=7)
         self._markers = [canvas.on_top(axis.axvline(0, color="black", linewidth=1)) for axis in (left, middle)]

@@ -423,6 +423,8 @@ export function playground(data) {
     kind: rebuild,
     again: rebuild,
     place: limitEntry,
+    row: limitEntry,
+    column: limitEntry,
     tie() {
       const [one, other] = [place("one"), place("other")];
       share(state.net, chosen.way, one, other);

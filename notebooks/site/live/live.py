@@ -53,22 +53,17 @@ def classic(name, module):
 
 def what_lives(cell):
     """Yield (script, data, what stands there without it, which of these in the cell) for what a code cell shows."""
-    call = re.match(r"(guess|score)\(\"([\w.]+)\"\)", cell.source)
-    if call:
-        yield (
-            "guess",
-            getattr(guesses, call[1])(call[2]).content,
-            ".text_html",
-            0,
-        )
+    if call := re.match(r"(guess|score)\([\"']([\w.]+)[\"']\)", cell.source):
+        content = getattr(guesses, call[1])(call[2]).content
+        yield "guess", content, ".text_html", 0
     outputs = [output for output in cell.outputs if PNG in output.get("data", {})]
     for i, output in enumerate(outputs):
         text = output.data.get("text/plain", "")
         replay = output.metadata.get(PNG, {}).get("replay")
         if replay:
-            yield "scenes", {"text": text, "replay": replay}, "img", i
+            yield "scenes", {"replay": replay}, "img", i
         for beginning, (*_, name) in FIGURES.items():
-            if text.startswith(beginning) and script(name).is_file():
+            if text.startswith(beginning):
                 yield name, importlib.import_module(name).data(text), "img", i
 
 
@@ -91,7 +86,8 @@ def enliven(app, doctree, page):
     for shown in doctree.findall(is_output):
         cell = cells[shown.parent["cell_index"]]
         for name, data, still, i in what_lives(cell):
-            content = html.escape(json.dumps(data, ensure_ascii=False))
+            text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+            content = html.escape(text)
             place = f'<div class="live" data-live="{name}" data-still="{still} {i}" data-content="{content}"></div>'
             shown += nodes.raw("", place, format="html")
             needed |= dict.fromkeys(SCRIPTS_OF[name])
@@ -118,11 +114,8 @@ def write_scripts(app):
     folder = Path(app.doctreedir) / "live"
     folder.mkdir(parents=True, exist_ok=True)
     for name in {"live", *chain.from_iterable(SCRIPTS_OF.values())}:
-        if script(name).is_file():
-            module = script(name).read_text(encoding="utf-8")
-            (folder / f"live-{name}.js").write_text(
-                classic(name, module), encoding="utf-8"
-            )
+        module = classic(name, script(name).read_text(encoding="utf-8"))
+        (folder / f"live-{name}.js").write_text(module, encoding="utf-8")
     for style in STYLES:
         (folder / style.name).write_bytes(style.read_bytes())
         app.add_css_file(style.name)

@@ -51,7 +51,7 @@ def page():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()
-        for name in ("first_pass", "explorer"):
+        for name in ("draws", "first_pass", "explorer"):
             page.add_script_tag(content=classic(name, (LIVE / f"{name}.js").read_text(encoding="utf-8")))
         yield page
         browser.close()

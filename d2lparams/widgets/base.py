@@ -54,6 +54,9 @@ class InteractiveFigure(ipywidgets.VBox):
         super().__init__([*boxes, self.canvas_widget, self.caption])
         for widget in with_children(self):
             answer_while_running(widget)
+            if isinstance(widget, ipywidgets.SelectionSlider):
+                named = {widget.description: [str(option) for option in widget.options]}
+                self.caption.offered = self.caption.offered | named
         close_earlier(self)
 
     def __repr__(self) -> str:

@@ -1,4 +1,5 @@
-// The words below a picture, and what a figure owes to its page: names for its controls, and whether its kernel lives.
+// The words below a picture, and what a figure owes to its page: names for its controls, numbers that are typed, and
+// whether its kernel lives.
 
 const DEAD = "These controls do nothing: the kernel that drew this figure is gone. Run the cell again to bring it to life.";
 const GONE = ["restarting", "autorestarting", "terminating", "dead"]; // what Jupyter says of a kernel
@@ -47,6 +48,43 @@ function nameControls(figure) {
       setAttribute(button, "aria-label", name);
     }
   }
+}
+
+// Take a number that was typed beside a slider as it is meant: 2,5 is 2.5, and where only some are offered, the nearest is
+// used and shown. Jupyter's own reads 2, and lets stand what is not offered.
+function takeTyped(event, readout, options) {
+  const typed = readout.textContent.trim().replace(",", ".").replace("\u2212", "-");
+  if (!options) {
+    if (typed !== readout.textContent) readout.textContent = typed; // which Jupyter's own reads next
+    return;
+  }
+  event.preventDefault(); // of a new line
+  const slider = readout.closest(".widget-slider").querySelector(".noUi-target").noUiSlider;
+  const distances = options.map((option) => Math.abs(Number(option) - (typed ? Number(typed) : NaN)));
+  const nearest = distances.indexOf(Math.min(...distances));
+  const used = nearest < 0 ? Number(slider.get()) : nearest; // it is -1 where no number was typed
+  slider.set(used);
+  readout.textContent = options[used];
+}
+
+// Listen to what is typed in a figure; `offered` tells what a slider offers, by its label.
+function listen(figure, offered) {
+  const shown = new WeakMap(); // what stood there before
+  const options = (readout) => offered()[readout.closest(".widget-slider").querySelector(".widget-label").textContent];
+  const on = (type, answer) => {
+    const hear = (event) => event.target.matches?.(".widget-slider .widget-readout") && answer(event, event.target);
+    figure.addEventListener(type, hear, true); // before Jupyter's own
+  };
+  on("focus", (_, readout) => shown.set(readout, readout.textContent));
+  on("keydown", (event, readout) => {
+    if (event.key !== "Enter") return;
+    takeTyped(event, readout, options(readout));
+    setTimeout(() => shown.set(readout, readout.textContent));
+  });
+  on("blur", (_, readout) => {
+    if (shown.get(readout) === readout.textContent) return;
+    readout.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", keyCode: 13, bubbles: true, cancelable: true }));
+  });
 }
 
 // Call `answer` when the kernel that a widget's manager speaks to is gone; return how to leave off.
@@ -109,6 +147,7 @@ export default {
       showWhetherAlive(box, isGone || Boolean(el.closest(".jupyter-widgets-disconnected")));
       nameControls(box);
       if (observer) return;
+      listen(box, () => model.get("offered"));
       observer = new MutationObserver(() => nameControls(box));
       const attributeFilter = ["aria-valuetext", "class"];
       observer.observe(box, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter });

@@ -1,7 +1,8 @@
 """The words below a picture, and what its page does for a figure as a whole.
 
-`caption.js` is the browser's half. Both name what passes between them alike: value, said, is_error, beat. It also
-names a figure's controls for screen readers, says when its kernel is gone, and by `kept.js` has a notebook keep it.
+`caption.js` is the browser's half. Both name what passes between them alike: value, said, is_error, offered, beat. It
+also names a figure's controls for screen readers, takes numbers that are typed beside them, says when its kernel is
+gone, and by `kept.js` has a notebook keep it.
 """
 
 import html
@@ -33,6 +34,7 @@ class CaptionWidget(anywidget.AnyWidget):
         value: what is shown, in HTML.
         said: what a screen reader says when it changes, as text.
         is_error: whether that is urgent.
+        offered: what a slider offers that moves between named values, by its label.
         beat: seconds after which a page that shows the figure says so again; 0 for never.
     """
 
@@ -41,6 +43,7 @@ class CaptionWidget(anywidget.AnyWidget):
     value = traitlets.Unicode().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
     is_error = traitlets.Bool(False).tag(sync=True)
+    offered = traitlets.Dict().tag(sync=True)
     beat = traitlets.Float(0.0).tag(sync=True)
 
     def show(self, value: str, said: str | None = None, is_error: bool = False) -> None:

@@ -4,6 +4,7 @@ The script alone runs in one page of Chromium; test_live_pages.py looks at whole
 """
 
 import base64
+import html
 import importlib.util
 import io
 import json
@@ -270,6 +271,7 @@ def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, mon
                 it = next(seen)
                 errors += "✗" in it["caption"]
                 assert it["label"] == view.summary, (net, actions)
+                assert view.caption.said in html.unescape(it["caption"]), (net, actions)  # what is spoken
                 assert plain(it["caption"] + it["more"]) == plain(view.caption.value), (net, actions)
                 assert same_words(view, it["texts"]), (net, actions)
                 assert it["states"] == control_states(view), (net, actions)

@@ -6,6 +6,7 @@ import posixpath
 import re
 import shutil
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import axe
@@ -253,7 +254,7 @@ def test_every_reader_can_use_every_page(site, page):
 
 
 STOPS_ARE_SET = """() => [...document.querySelectorAll("article [tabindex='0']")].length ===
-  [...document.querySelectorAll("article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide)")]
+  [...document.querySelectorAll("article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide, .live-picture, .live-more)")]
     .filter(part => part.scrollWidth > part.clientWidth + 1).length"""
 CUT_OFF = """() => [document.documentElement, ...document.querySelectorAll("article *")].filter(part =>
     part.scrollWidth > part.clientWidth + 1 && part.clientWidth && !part.closest("svg, math, .visually-hidden") &&
@@ -273,6 +274,27 @@ def test_axe_and_the_look_for_what_is_cut_off_do_find(page):
     assert len(page.evaluate(CUT_OFF)) == 1
 
 
+INTERACTIVE = ("init explorer:", "tie playground:", "scrubber:", "training monitor")
+
+
+def test_guesses_and_interactive_figures_come_alive_and_no_page_is_heavy(site, page):
+    heard = []
+    page.on("console", lambda message: message.type == "error" and heard.append(message.text))
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        used = page.evaluate("[...document.querySelectorAll('[src], link[rel=stylesheet]')].map(x => x.src || x.href)")
+        files = {Path(unquote(urlsplit(address).path)) for address in used if address.startswith("file:")}
+        assert sum(file.stat().st_size for file in {path, *files}) < 2e6
+        source = ROOT / "notebooks" / f"{path.stem}.ipynb"
+        cells = nbformat.read(source, as_version=4).cells if source.is_file() else []
+        texts = [o["data"].get("text/plain", "") for cell in cells for o in cell.get("outputs", []) if "data" in o]
+        page.wait_for_timeout(50)
+        assert page.locator(".live canvas").count() == sum(text.startswith(INTERACTIVE) for text in texts)
+        assert page.locator("form.guess-form").count() == sum(text.startswith("Guess: ") for text in texts)
+        assert page.locator(".guess").filter(visible=True).count() == 0
+    assert heard == []
+
+
 def test_code_is_copied_as_it_is_typed(site, page):
     page.goto((site / "1-access.html").as_uri())
     page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
@@ -285,7 +307,7 @@ def test_code_is_copied_as_it_is_typed(site, page):
         page.keyboard.press("Enter")
         page.wait_for_function("window.copied")
         assert page.evaluate("copied") == sources[i]
-        assert page.inner_text("[role=status]") == "Copied."
+        assert page.inner_text("article > [role=status]") == "Copied."
     page.goto((site / "reference" / "sharing.html").as_uri())
     page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
     example = page.locator(".doctest", has_text="ties(nn.Sequential(a, b, c))")

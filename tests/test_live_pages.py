@@ -9,6 +9,7 @@ import io
 import os
 import re
 
+import axe
 import edition
 import firefox
 import lab
@@ -346,11 +347,22 @@ def test_without_a_script_the_pictures_and_the_questions_are_there(opened, figur
     assert page.locator(".guess:visible").count() == 3
 
 
+@pytest.mark.parametrize("name", ["1-figures", "2-guesses"])
+def test_every_reader_can_use_what_is_alive(opened, name):
+    page = opened(name, reduced_motion="reduce")
+    page.locator(".live canvas, form.guess-form").last.wait_for()
+    found = axe.faults(page)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        found += axe.faults_of_color(page, set())
+    assert found == []
+
+
 def test_on_a_phone_the_picture_scrolls_by_keyboard_and_the_page_does_not(opened):
     page = opened("1-figures", color_scheme="dark", forced_colors="active")
     page.set_viewport_size({"width": 390, "height": 800})
     figure = Figure(page, "training monitor")
-    picture = figure.box.get_by_role("region", name="the picture of the training monitor")
+    picture = figure.box.get_by_role("group", name="figure, scrolls sideways")
     picture.press("ArrowRight")
     lab.wait(lambda: picture.evaluate("x => x.scrollLeft") > 0, 5, "the picture to scroll")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -241,14 +241,6 @@ export function mount(el, figure, canvas) {
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", figure.name ?? "interactive figure");
   canvas.render({ model, el: picture });
-  const reach = () => {
-    // on a narrow screen the picture scrolls, which a keyboard can do where it has the focus
-    const scrolls = picture.scrollWidth > picture.clientWidth;
-    if (scrolls) Object.assign(picture, { tabIndex: 0, role: "region", ariaLabel: `the picture of the ${figure.name}` });
-    else for (const name of ["tabindex", "role", "aria-label"]) picture.removeAttribute(name);
-  };
-  new ResizeObserver(reach).observe(picture);
-  new ResizeObserver(reach).observe(picture.firstElementChild);
 }
 
 // ---- the page

@@ -33,6 +33,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_round_trip.py": 12,
     "test_html.py": 35,
     "test_live_pages.py": 25,
+    "test_replay.py": 6,
     "test_sandbox.py": 15,
     "test_trainers.py": 12,
     "test_loggers.py": 8,
@@ -53,6 +54,11 @@ LONG = {  # seconds on one core: these start first, the longest before the other
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out notebooks and what takes long")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: browsers and sandboxes are often waited for."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 class _CloseFigures:

@@ -254,7 +254,8 @@ def test_every_reader_can_use_every_page(site, page):
 
 
 STOPS_ARE_SET = """() => [...document.querySelectorAll("article [tabindex='0']")].length ===
-  [...document.querySelectorAll("article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide, .live-picture, .live-more)")]
+  [...document.querySelectorAll(`article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide,
+    .live-picture, .live-more)`)]
     .filter(part => part.scrollWidth > part.clientWidth + 1).length"""
 CUT_OFF = """() => [document.documentElement, ...document.querySelectorAll("article *")].filter(part =>
     part.scrollWidth > part.clientWidth + 1 && part.clientWidth && !part.closest("svg, math, .visually-hidden") &&

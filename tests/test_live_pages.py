@@ -285,19 +285,19 @@ def test_changes_are_said_from_one_node_that_stays_and_not_while_it_plays(opened
     status.evaluate(
         """node => {
           window.kept = node;
-          window.said = [];
-          const note = () => node.ariaLive === 'polite' && window.said.push(node.textContent);
+          window.announced = [];
+          const note = () => node.ariaLive === 'polite' && window.announced.push(node.textContent);
           new MutationObserver(note).observe(node, {childList: true, characterData: true, subtree: true}); }"""
     )
     bar = figure.box.get_by_role("slider")
     figure.changes(lambda: bar.press("ArrowLeft"))
     figure.changes(lambda: bar.press("Home"))
-    assert len(figure.page.evaluate("said")) == 2
+    assert len(figure.page.evaluate("announced")) == 2
     figure.box.get_by_role("button", name="play").click()
     lab.wait(lambda: int(bar.get_attribute("aria-valuetext")) > 6, 10, "the player to go on")
-    assert len(figure.page.evaluate("said")) == 2
+    assert len(figure.page.evaluate("announced")) == 2
     figure.box.get_by_role("button", name="pause").click()
-    said = figure.page.evaluate("said")
+    said = figure.page.evaluate("announced")
     assert len(said) == 3
     assert said[-1] == figure.words()
     assert figure.page.evaluate("document.contains(kept)")
@@ -348,13 +348,15 @@ def test_without_a_script_the_pictures_and_the_questions_are_there(opened, figur
 
 
 @pytest.mark.parametrize("name", ["1-figures", "2-guesses"])
-def test_every_reader_can_use_what_is_alive(opened, name):
-    page = opened(name, reduced_motion="reduce")
+def test_every_reader_can_use_what_is_alive(chromium, site, name):
+    page = chromium.new_page(reduced_motion="reduce")
+    page.goto((site / f"{name}.html").as_uri())
     page.locator(".live canvas, form.guess-form").last.wait_for()
     found = axe.faults(page)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         found += axe.faults_of_color(page, set())
+    page.close()
     assert found == []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests"))
 MOVES = 60
 NOTE = """
 const drawImage = CanvasRenderingContext2D.prototype.drawImage;
@@ -54,7 +55,6 @@ def build(folder):
 
 def main(site=None):
     """Print two tables. site: the folder of a built edition, or None to build it."""
-    sys.path.append(str(ROOT / "tests"))
     import lab
 
     if not lab.CHROMIUM:

@@ -4,6 +4,7 @@ The script alone runs in one page of Chromium; test_live_pages.py looks at whole
 """
 
 import base64
+import html
 import importlib.util
 import io
 import json
@@ -20,7 +21,6 @@ from PIL import Image, ImageColor
 
 from d2lparams.chapter import playground, tie_playground
 from d2lparams.chapter.small_nets import NETS, WAYS_TO_SHARE, places
-from d2lparams.widgets import canvas
 
 LIVE = Path(__file__).parents[1] / "notebooks" / "site" / "live"
 BUTTONS = ["again", "tie", "untie", "write"]  # after these both are looked at
@@ -30,7 +30,7 @@ EACH = 20  # of so many pictures, one is compared box by box
 RUN = """([data, sequences, buttons, each]) => {
   let looked = 0;
   const run = ([net, actions]) => {
-    const figure = playground(structuredClone(data));
+    const figure = d2lparams.playground.playground(structuredClone(data));
     const controls = Object.fromEntries(figure.rows.flat().map((control) => [control.name, control]));
     const take = (name, change) => Object.assign(controls[name], change);
     const answer = (name, value) => {
@@ -58,13 +58,17 @@ RUN = """([data, sequences, buttons, each]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def site():
-    """The module that makes the page's data."""
-    spec = importlib.util.spec_from_file_location("live_playground", LIVE / "playground.py")
+def of_site(name):
+    """Return a module that helps to make the pages."""
+    spec = importlib.util.spec_from_file_location(f"live_{name}", LIVE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def site():
+    return of_site("playground")
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +82,9 @@ def page():
         pytest.fail("no chromium") if os.environ.get("CI") else pytest.skip("no Chromium: apt-get install chromium")
     with lab.browser() as browser:
         page = browser.new_page()
-        script = (LIVE / "playground.js").read_text(encoding="utf-8")
-        page.add_script_tag(content=script.replace("export function", "function"))
-        drawing = Path(canvas.__file__).with_name("canvas.js").read_text(encoding="utf-8")
-        page.add_script_tag(content=drawing.replace("export default", "const canvasWidget ="))
+        live = of_site("live")
+        for name in ("canvas", "small_nets", "playground"):
+            page.add_script_tag(content=live.classic(name, live.script(name).read_text(encoding="utf-8")))
         yield page
 
 
@@ -270,6 +273,7 @@ def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, mon
                 it = next(seen)
                 errors += "✗" in it["caption"]
                 assert it["label"] == view.summary, (net, actions)
+                assert view.caption.said in html.unescape(it["caption"]), (net, actions)  # what is spoken
                 assert plain(it["caption"] + it["more"]) == plain(view.caption.value), (net, actions)
                 assert same_words(view, it["texts"]), (net, actions)
                 assert it["states"] == control_states(view), (net, actions)
@@ -284,12 +288,12 @@ def test_the_page_shows_what_the_notebook_shows_whatever_is_done(page, data, mon
 
 
 DRAW = """async ([data, actions]) => {
-  const figure = playground(structuredClone(data));
+  const figure = d2lparams.playground.playground(structuredClone(data));
   for (const [name, value] of actions) figure.answer(name, value ?? undefined);
   const state = figure.picture();
   const model = {get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {}};
   const el = document.createElement("div");
-  canvasWidget.render({model, el});
+  d2lparams.canvas.main.render({model, el});
   const canvas = el.querySelector("canvas");
   while (!canvas.hasAttribute("aria-label")) await new Promise(requestAnimationFrame);
   return [canvas.getAttribute("aria-label"), canvas.toDataURL()];
@@ -320,7 +324,7 @@ def test_the_page_draws_as_the_stored_picture_is_drawn(page, data):
 
 def test_an_entry_beyond_the_weight_snaps(page, data):
     snapped = """([data, net]) => {
-      const figure = playground(structuredClone(data));
+      const figure = d2lparams.playground.playground(structuredClone(data));
       figure.answer("kind", net);
       return [figure.answer("row", 9), figure.answer("column", 9)];
     }"""

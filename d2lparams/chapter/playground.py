@@ -126,7 +126,8 @@ class Playground(InteractiveFigure):
             f"<b>{html.escape(done)}</b><br>"
             f"<code>parameters()</code> has {len(parameters)}: {', '.join(parameters)}<br>"
             f"<code>state_dict()</code> has {len(names)}: {', '.join(names)}<br>{ties(net)._repr_html_()}"
-            f"{parameter_table(net)._repr_html_()}"
+            f"{parameter_table(net)._repr_html_()}",
+            said=done,
         )
 
 

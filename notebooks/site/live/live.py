@@ -27,7 +27,7 @@ SCRIPTS = {
 STYLES = [Path(guesses.__file__).with_name("guess.css"), HERE / "live.css"]
 FIGURES = {
     "init explorer:": ["draws", "first_pass", "explorer"],
-    "tie playground:": ["playground"],
+    "tie playground:": ["small_nets", "playground"],
 }  # by what a figure's stored text begins with: its scripts, the last of which shows it
 SCRIPTS_OF = {"guess": ["guess"], "scenes": ["canvas", "scenes"]} | {
     names[-1]: ["canvas", *names] for names in FIGURES.values()

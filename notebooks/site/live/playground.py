@@ -1,4 +1,4 @@
-"""What playground.js needs: the nets as they start, their batches, the controls and where each panel is drawn."""
+"""What playground.js and small_nets.js need: the nets as they start, their batches, the controls and where each panel is drawn."""
 
 import base64
 from functools import cache

@@ -78,8 +78,8 @@ check: setup ## form, docstrings, who imports whom, and types
 
 # tests that need more than the core: a new file of tests is the core's, until it is named here
 WINGS := bank browser chapter contrast copies course d2l_versions data deep_net drawn exercises grading guesses honest \
-  hostile house html lab_figures language_model loggers notebooks pages platforms plots processes quiz round_trip \
-  run_notebooks sandbox small_nets submissions survival trainers two_processes variants widgets
+  hostile house html lab_figures language_model left_behind loggers notebooks pages platforms plots processes quiz \
+  round_trip run_notebooks sandbox small_nets submissions survival trainers two_processes variants widgets
 CORE := $(wildcard d2lparams/*.py) $(filter-out $(WINGS:%=tests/test_%.py),$(wildcard tests/test_*.py))
 TORCH ?= $(shell sed -nE 's/.*"torch>=([0-9.]+)".*/\1/p' pyproject.toml)
 OTHER := build/torch-$(TORCH)

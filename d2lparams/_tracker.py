@@ -16,11 +16,11 @@ from torch.utils.hooks import RemovableHandle
 from . import _processes, _steps, _torch
 from ._histograms import histogram
 from ._notes import Notes
-from ._record_numbers import RATIO, WEIGHT
+from ._record_numbers import row_of
 from ._splits import Split
 from ._steps import Step
 from ._turns import turns
-from .record import QUANTITIES, Record
+from .record import Record
 from .uses import Uses, lacking
 
 MOST_PLACES = 16  # uses at one place that are told apart: a loop over time steps may have any number
@@ -281,6 +281,8 @@ class Tracker:
     def _measure_due(self, optimizer: Optimizer, step: Step, mine: list[Tensor]) -> None:
         step.gradients, step.uses, step.histograms = {}, {}, {}
         scale = getattr(optimizer, "grad_scale", None)  # by which such an optimizer divides
+        # a step within a step may be this process's alone, as ZeroRedundancyOptimizer's: no other would answer then
+        asked = {p for other in self.begun if self.all_ranks and other is not optimizer for p in self._mine(other)}
         for p in self._whose_turn(step.number, mine):
             if p.grad is None:
                 continue
@@ -289,7 +291,11 @@ class Tracker:
                 size = _torch.norm(_torch.dense(p.grad))
                 step.gradients[p] = size if unscale is None else size * unscale
             with self.notes.noting(f"the gradient of {name!r} by use"):
-                if p in self.splits and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks)):
+                if (
+                    p in self.splits
+                    and p not in asked
+                    and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks))
+                ):
                     step.uses[p] = entry
             if self.record.is_due(step.number, "histogram"):
                 with self.notes.noting(f"the gradient histogram of {name!r}"):
@@ -332,7 +338,7 @@ class Tracker:
         step.before = {}
         if names:
             with self.notes.noting("the norms"):
-                self.record.add_row(step.number, names, _as_rows(sizes))
+                self.record.add_row(step.number, names, row_of(sizes))
         for p, entry in step.uses.items():
             self.record.add_uses(step.number, self.names[p], *entry)
         self._record_histograms(step)
@@ -387,11 +393,3 @@ class Tracker:
                 split = self.splits.pop(p)
                 with self.notes.noting(f"the gradient of {self.names[p]!r} by use"):
                     split.close()
-
-
-def _as_rows(sizes: list[Tensor]) -> Tensor:
-    """Return what `_norms` found of several parameters, shape (quantities, parameters), with the updates' ratios."""
-    device = sizes[0].device
-    rows = torch.stack([size.to(device, torch.float32) for size in sizes]).view(-1, len(QUANTITIES)).T
-    rows[RATIO] /= rows[WEIGHT]
-    return rows

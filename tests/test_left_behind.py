@@ -1,4 +1,4 @@
-"""Running a cell again and again leaves no widget behind, whatever the cell is like and whoever runs it."""
+"""What is left of a cell's figures: no widget when it is run again, and a picture where nobody was there to see them."""
 
 import IPython
 import ipywidgets
@@ -51,3 +51,24 @@ def test_a_cell_that_is_run_again_leaves_no_widget_behind(monkeypatch, cell, nam
         ipywidgets.Widget.on_widget_constructed(None)
     assert len(set(open_after)) == 1
     assert open_after[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "environment", "is_live"),
+    [
+        ({"cellId": "a"}, {}, True),  # JupyterLab, Notebook 7, VS Code
+        ({}, {"JPY_SESSION_NAME": "a.ipynb"}, True),  # nbclassic
+        ({}, {"VOILA_BASE_URL": "/"}, True),
+        ({}, {}, False),  # nbconvert --execute, papermill
+    ],
+)
+def test_a_widget_is_stored_only_where_a_page_can_show_it(monkeypatch, metadata, environment, is_live):
+    for name in ("JPY_SESSION_NAME", "VSCODE_PID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: Shell)
+    Shell.kernel.parent = {"metadata": metadata, "header": {"msg_id": "1"}}
+    data, _ = guess("1.center")._repr_mimebundle_()
+    assert ("application/vnd.jupyter.widget-view+json" in data) == is_live
+    assert {"text/plain", "text/html"} <= data.keys()

@@ -1,4 +1,4 @@
-"""What is left of a cell's figures: no widget when it is run again, and a picture where nobody was there to see them."""
+"""What is left of a cell: no widget when it is run again, and a picture where nobody was there to see its figures."""
 
 import IPython
 import ipywidgets

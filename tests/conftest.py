@@ -42,6 +42,8 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_guesses.py": 10,
     "test_variants.py": 28,
     "test_drawn.py": 8,
+    "test_contrast.py": 5,
+    "test_left_behind.py": 5,
     "test_quiz.py": 8,
     "test_verdicts.py": 8,
     "test_bank.py": 7,

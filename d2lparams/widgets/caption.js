@@ -3,7 +3,7 @@
 
 const DEAD = "These controls do nothing: the kernel that drew this figure is gone. Run the cell again to bring it to life.";
 const GONE = ["restarting", "autorestarting", "terminating", "dead"]; // what Jupyter says of a kernel
-const BUTTONS = ["play", "pause", "stop", "repeat"]; // of a player
+const BUTTONS = { play: "play", pause: "pause", stop: "stop", retweet: "repeat" }; // of a player, by their icons
 const UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap";
 const QUIET = 500; // milliseconds: what changes again meanwhile is not said
 
@@ -43,9 +43,8 @@ function nameControls(figure) {
     }
   }
   for (const player of figure.querySelectorAll(".widget-play")) {
-    for (const name of BUTTONS) {
-      const button = player.querySelector(`.fa-${name}`)?.closest("button");
-      setAttribute(button, "aria-label", name);
+    for (const [icon, name] of Object.entries(BUTTONS)) {
+      setAttribute(player.querySelector(`.fa-${icon}`)?.closest("button"), "aria-label", name);
     }
   }
 }

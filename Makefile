@@ -37,7 +37,7 @@ test: setup ## unit tests, doctests, and every notebook cell by cell against its
 test-quick: setup ## in a minute: the core, doctests, the house, and whatever else is not long
 	$(BIN)/python -m pytest $(ON_ALL_CORES) --quick
 
-ON_ALL_CORES := -n logical --maxprocesses 4
+ON_ALL_CORES := -n auto
 
 bench: setup-elsewhere ## what epochs, watching, memory and grading cost, beside tools by others; three quarters of an hour
 	$(BIN)/python tools/bench.py
@@ -77,7 +77,7 @@ check: setup ## form, docstrings, who imports whom, and types
 	$(BIN)/mypy
 
 # tests that need more than the core: a new file of tests is the core's, until it is named here
-WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises grading guesses honest hostile house \
+WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises forms grading guesses honest hostile house \
   html language_model loggers notebooks pages platforms plots processes quiz round_trip run_notebooks sandbox small_nets \
   submissions survival trainers two_processes variants widgets
 CORE := $(wildcard d2lparams/*.py) $(filter-out $(WINGS:%=tests/test_%.py),$(wildcard tests/test_*.py))

@@ -52,6 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out notebooks and what takes long")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: browsers and sandboxes are often waited for."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 class _CloseFigures:
     """Closes what the examples in docstrings leave open: too many figures are a warning."""
 

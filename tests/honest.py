@@ -19,8 +19,8 @@ PROSE_NAME = PROSE[0].name
 WAYS = {}
 
 
-def way(function):
-    WAYS[function.__name__.replace("_", " ")] = function
+def way(function, name=None):
+    WAYS[name or function.__name__.replace("_", " ")] = function
     return function
 
 

@@ -461,10 +461,8 @@ def @NAME@(*a, **k): raise Liar()
 CRASHES = {
     "exit": "import os; os._exit(0)",
     "exit-with-status": "import os; os._exit(7)",
-    "system-exit": "raise SystemExit",
     "segfault": "import ctypes; ctypes.string_at(0)",
     "abort": "import os; os.abort()",
-    "endless-loop": "while True: pass",
     "loop-deaf-to-signals": """
 import signal
 for number in range(1, 65):
@@ -477,8 +475,6 @@ while True:
     except BaseException: pass
 """,
     "loop-in-C": "import itertools; sum(itertools.repeat(1))",
-    "sleep": "import time; time.sleep(10_000)",
-    "print-forever": "while True: print('spam' * 1000)",
     "deep-recursion": "import sys; sys.setrecursionlimit(10**9); f = lambda: f()\nf()",
     "result-of-100-MB": """
 import os
@@ -532,6 +528,10 @@ else: os.kill(os.getpid(), signal.SIGSTOP)
 }
 
 NOISE = {
+    "system-exit": "raise SystemExit",
+    "endless-loop": "while True: pass",
+    "sleep": "import time; time.sleep(10_000)",
+    "print-forever": "while True: print('spam' * 1000)",
     "exception-of-100-MB": "raise ValueError('x' * 100_000_000)",
     "recursion": "f = lambda: f()\nf()",
     "raise-while-importing": "from nowhere import nothing",

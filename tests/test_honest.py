@@ -5,6 +5,7 @@ import json
 import struct
 
 import honest
+import honest_tools  # noqa: F401  # enters more of them
 import pytest
 
 from d2lparams.course import grading

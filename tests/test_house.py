@@ -219,6 +219,31 @@ def test_files_stay_short():
     assert long == {}
 
 
+def test_every_benchmark_finds_what_it_imports_as_make_runs_it():
+    program = """
+import ast, importlib, importlib.util, sys
+from pathlib import Path
+start, tools = [path for path in sys.path if not path.endswith("tests")], Path("tools")
+for path in sorted(tools.glob("bench*.py")):
+    sys.path[:] = [str(tools), *start]
+    importlib.import_module(path.stem)
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names + [node.module] if isinstance(node, ast.ImportFrom) else names:
+            if importlib.util.find_spec(name.split(".")[0]) is None and name not in ELSEWHERE:
+                print(f"{path} asks for {name}")
+"""
+    program = f"ELSEWHERE = {sorted(elsewhere())}\n{program}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+def elsewhere():
+    """Return what `make setup-elsewhere` installs, by the name that it is imported by."""
+    lines = (ROOT / "requirements-elsewhere.txt").read_text().splitlines()
+    return {line.split("==")[0].replace("-", "_").lower() for line in lines if "==" in line}
+
+
 def pack(folder, kind, out):
     """Build a wheel or an sdist of what lies in `folder`, as `pip` does, and return its path."""
     code = f"import sys, setuptools.build_meta as build; build.build_{kind}(sys.argv[1])"

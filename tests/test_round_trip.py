@@ -104,6 +104,9 @@ def test_grades_and_feedback_come_out_in_the_platforms_own_form(name, id_, point
     assert sum(f"{POINTS[1]} of 100 points" in page for page in pages.values()) == 1
     if name != "moodle":
         return
+    late = {learner: said for learner, said in column(out / "scores.csv", "late", "learner").items() if said}
+    assert late == {f"Grace Lovelace_{PEOPLE[1].number}": "Submitted for grading - 2 days 1 hour late"}
+    assert sum("2 days 1 hour late" in page for page in pages.values()) == 1
     with gradebook.Gradebook(f"sqlite:///{out / 'gradebook.db'}") as book:
         grade = book.find_grade(PROSE[0].name, "6-exercises", "parameters", f"Ada Lovelace_{PEOPLE[0].number}")
         grade.manual_score, grade.needs_manual_grade = 5.5, False

@@ -14,6 +14,8 @@ import time
 import timeit
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))  # for `lab`, which drives JupyterLab
+
 ROUNDS, EPOCHS = 5, 2
 
 

@@ -18,8 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "tests"))  # the hostile class is the tests'
 CORES = len(os.sched_getaffinity(0))
-HONEST, BUDGET, LIMIT = 100, 600, 75  # submissions; seconds for nbgrader in all, and for one submission of them
+HONEST, BESIDE = 100, 3  # honest submissions here; under nbgrader, for each core
+BUDGET, LIMIT = 600, 75  # seconds for hostile ones under nbgrader in all, and for each
+KINDS = ("solved", "mixed", "noisy", "reordered")
 TOO_MUCH = {"fork-bomb", "thread-bomb", "memory-of-many", "memory-of-shared-maps"}  # would take the machine down
 PEER = "honest-00"
 CONFIG = """c = get_config()
@@ -34,20 +37,47 @@ def points(names: frozenset) -> int:
 
 
 def honest(folder: Path) -> None:
-    """Time a class of honest learners, from the first line to the last record."""
+    """Time a class of honest learners, from the first line to the last record, here and under nbgrader."""
     import make_class
 
     from d2lparams.course import grading
 
-    make_class.make(HONEST, folder / "class", 0, ("solved", "mixed", "noisy", "reordered"), make_class.mistakes())
+    made = folder / "class"
+    make_class.make(HONEST, made, 0, KINDS, make_class.mistakes())
     started = time.perf_counter()
-    grading.grade_all(folder / "class", folder / "out")
+    grading.grade_all(made, folder / "out")
     cost = (time.perf_counter() - started) * CORES / HONEST
     print(f"\n{HONEST} honest submissions: {cost:.2f} s per submission per core, on {CORES} (wanted: at most 0.7 s)")
+    few = sorted(made.iterdir())[: BESIDE * CORES]
+    cost = nbgraders(folder / "beside", few) * CORES / len(few)
+    print(f"{len(few)} of them under nbgrader autograde, one at a time on each core: {cost:.2f} s", flush=True)
+
+
+def nbgraders(folder: Path, notebooks: list[Path]) -> float:
+    """Return the seconds that nbgrader takes for some notebooks, with as many processes as there are cores."""
+    from d2lparams.course import gradebook
+
+    courses = [folder / str(core) for core in range(CORES)]
+    for course in courses:
+        gradebook.release(course)
+        (course / "nbgrader_config.py").write_text(CONFIG)
+    for number, notebook in enumerate(notebooks):
+        place = courses[number % CORES] / "submitted" / notebook.stem / "parameters" / "6-exercises.ipynb"
+        place.parent.mkdir(parents=True)
+        shutil.copy(notebook, place)
+    command = [Path(sys.executable).with_name("nbgrader"), "autograde", "parameters"]
+    started = time.perf_counter()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    for process in [subprocess.Popen(command, cwd=course, **quiet) for course in courses]:
+        process.wait()
+    seconds = time.perf_counter() - started
+    graded = [path for course in courses for path in course.glob("autograded/*/parameters/*.ipynb")]
+    assert len(graded) == len(notebooks), f"nbgrader graded {len(graded)} of {len(notebooks)}"
+    return seconds
 
 
 def memory(folder: Path) -> None:
-    """Print what classes of 100 and 300 cost the process that grades: most memory, and time without the answers'."""
+    """Print what classes of 100 and 300 cost: most memory of the process that grades, and of the largest it starts."""
     import make_class
 
     program = """
@@ -59,16 +89,18 @@ if __name__ == "__main__":
     grading.grade_all(Path(sys.argv[1]), Path(sys.argv[2]))
     again = time.perf_counter()
     grading.grade_all(Path(sys.argv[1]), Path(sys.argv[2]))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    print(f"{peak} MB, {again - started:.0f} s; to see that nothing is new: {time.perf_counter() - again:.1f} s")
+    peak, of_others = (resource.getrusage(who).ru_maxrss >> 10 for who in (0, resource.RUSAGE_CHILDREN))
+    print(f"{peak} MB, {of_others} MB in the largest process beside it, {again - started:.0f} s", end="")
+    print(f"; to see that nothing is new: {time.perf_counter() - again:.1f} s")
 """
     (folder / "grade.py").write_text(program)
+    wrong = make_class.mistakes()
     for number in (100, 300):
         made = folder / f"class-{number}"
-        make_class.make(number, made, 0, ("untouched",), {})
+        make_class.make(number, made, 0, KINDS, wrong)
         command = [sys.executable, folder / "grade.py", made, folder / f"out-{number}"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
-        print(f"{number} submissions without answers: {done.stdout.strip()}")
+        print(f"{number} submissions: {done.stdout.strip()}", flush=True)
 
 
 def ours(root: Path, deserves: dict[str, frozenset]) -> Counter:

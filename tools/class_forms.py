@@ -42,8 +42,9 @@ def moodle(class_: list[Person], notebooks: list[bytes]) -> Download:
         stem = f"{person.first} {person.last}_{person.number}_assignsubmission"
         files[f"{stem}_file_/{NAME}"] = notebook
         files[f"{stem}_onlinetext_/onlinetext.html"] = b"<p>see the file</p>"
-    for person in class_:
-        status = "Submitted for grading" if person in class_[: len(notebooks)] else "No submission"
+    for k, person in enumerate(class_):
+        late = " - 2 days 1 hour late" if k % 3 == 1 else ""
+        status = f"Submitted for grading{late}" if k < len(notebooks) else "No submission"
         mail = f"{person.user}@example.org"
         name = f"{person.first} {person.last}"
         rows.append([f"Participant {person.number}", name, mail, status, "", "100.00", "Yes", "-", "-", ""])

@@ -22,7 +22,7 @@ from ..exercises.question import NOT_ATTEMPTED, Verdict
 from . import needs_extra
 from .names import few_marks
 from .records import GradingRecord, Mark, ProseEntry, read_record, record_paths
-from .returns import Result
+from .returns import Result, late_in
 from .roster import read_roster, working
 from .tables import harmless
 from .variants import BOOK, Draw
@@ -108,10 +108,13 @@ def merge(folder: Path, draw: Draw = BOOK) -> list[Result]:
         base = folder / "gradebook.db"
         _refuse_damaged(base)
         form = release(folder, draw).read_text(encoding="utf-8")
+        late = {id_: said for path in (folder / "platform").glob("*") for id_, said in late_in(path).items() if id_}
         rows, results = [], []
         try:
             with Gradebook(f"sqlite:///{base.resolve()}", COURSE_ID) as gradebook:
                 for learner, record in records.items():  # learner: as the files are named
+                    if said := late.get(record.get("who", {}).get("id", "")):
+                        record["who"]["late"] = said
                     copy_path = folder / "autograded" / learner / ASSIGNMENT_ID / f"{NOTEBOOK_ID}.ipynb"
                     if draw.each:
                         form = nbformat.writes(authoring.learner_notebook(draw, record["learner"]))
@@ -186,7 +189,8 @@ def _result(learner: str, record: GradingRecord, marks: dict[str, Mark]) -> Resu
     who = record.get("who", {})
     ids = dict.fromkeys(filter(None, (who.get("id"), who.get("login"), record["learner"], learner)))
     points, most = sum(mark.points for mark in marks.values()), sum(mark.max for mark in marks.values())
-    return Result(learner, tuple(ids), points, most, any(mark.pending for mark in marks.values()))
+    pending, members = any(mark.pending for mark in marks.values()), who.get("members", "").split()
+    return Result(learner, tuple(ids), points, most, pending, tuple(members))
 
 
 class Grade(Protocol):

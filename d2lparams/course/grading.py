@@ -344,6 +344,8 @@ def _with_remarks(verdict: Verdict, question: Question, facts: dict[str, object]
     remarks = [verdict.message]
     if isinstance(facts.get("renamed"), str):
         remarks.append(f"the cell defines no {question.answer}: what it does define was graded")
+    if isinstance(facts.get("missing"), str) and verdict.outcome != CORRECT:
+        remarks.append(f"not there where answers are graded, and left out: {one_line(facts['missing'])}")
     if isinstance(facts.get("stopped"), str):
         remarks.append(f"what stands below the definition failed, and was left out: {one_line(facts['stopped'])}")
     message = "\n".join(filter(None, remarks))

@@ -58,7 +58,7 @@ def owner(cell: Cell) -> str | None:
         exercise = IDS.get(name or "")
         if exercise and not (exercise in CODE_ALONE and cell.kind != "code" and name != f"{exercise}-task"):
             return exercise
-    return ELSE if cell.grade_id else None
+    return ELSE if cell.grade_id and cell.locked else None
 
 
 def _of_heading(source: str) -> str | None:

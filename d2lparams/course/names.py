@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 PLAIN_NAME = re.compile(r"(?!\.)[\w.@+ -]{1,60}(?<![. ])")
+JOINERS = "\u200c\u200d"  # Persian and Hindi names are written with these
 MOST_MARKS = 4  # combining marks on one letter: no language needs more, and a pile of them covers other lines
 
 
@@ -21,13 +22,23 @@ def plain_name(learner: str) -> str:
     return f"{re.sub('[^A-Za-z0-9]+', '_', learner).strip('_')[:40]}~{digest}"
 
 
+def as_compared(name: str) -> str:
+    """Return a name or an id such that two which look alike are equal: a Mac takes letters and their marks apart.
+
+    >>> as_compared("Jose\\u0301 ") == as_compared("Jos\\xe9")
+    True
+    """
+    return unicodedata.normalize("NFC", name).strip()
+
+
 def shown(text: object, longest: int = 80) -> str:
     """Return a stranger's text as one short line that does nothing to a terminal or to the lines around it.
 
     >>> shown("ada\\x1b[2J\\nbob"), shown("x" * 500, longest=5)
     ('ada�[2J�bob', 'xxxx…')
     """
-    line = few_marks("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)[: 4 * longest]))
+    safe = (c if c.isprintable() or c in JOINERS else "\N{REPLACEMENT CHARACTER}" for c in str(text)[: 4 * longest])
+    line = few_marks("".join(safe))
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 

@@ -25,7 +25,8 @@ class Cell:
     """One cell.
 
     kind: "code", "markdown", ...; grade_id: nbgrader's name for it, or None; id: the notebook format's own, or None;
-    printed: what it wrote as text, when it was run; figures: what it plotted, and what was pasted into it.
+    printed: what it wrote as text, when it was run; figures: what it plotted, and what was pasted into it;
+    locked: whether nbgrader was to keep it as it was handed out.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Cell:
     id: str | None = None
     printed: str = ""
     figures: tuple[Figure, ...] = field(default=(), repr=False)
+    locked: bool = False
 
 
 def cells_of(content: bytes) -> list[Cell]:
@@ -89,17 +91,22 @@ def _cell(cell: dict[str, object]) -> Cell:
                 )
     return Cell(
         kind=kind,
-        source=source[:LONGEST_CELL],
+        source=source.removeprefix("\ufeff")[:LONGEST_CELL],
         grade_id=_grade_id(cell.get("metadata")),
+        locked=_nbgraders(cell.get("metadata")).get("locked") is True,
         id=str(cell["id"])[:64] if isinstance(cell.get("id"), str) else None,
         printed="".join(printed)[:LONGEST_OUTPUT],
         figures=tuple(figure for figure in figures if figure)[:MOST_FIGURES],
     )
 
 
-def _grade_id(metadata: object) -> str | None:
+def _nbgraders(metadata: object) -> dict[str, object]:
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return nbgrader if isinstance(nbgrader, dict) else {}
+
+
+def _grade_id(metadata: object) -> str | None:
+    grade_id = _nbgraders(metadata).get("grade_id")
     return grade_id if isinstance(grade_id, str) else None
 
 

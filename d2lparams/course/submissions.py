@@ -26,12 +26,16 @@ STAMP = re.compile(r"^(\d{14})_|_attempt_(\d{4}(?:-\d\d){5})[_.]")  # of an atte
 
 
 class Who(TypedDict, total=False):
-    """What a platform's names tell of a learner. returns: the name that a page of feedback must have there."""
+    """What a platform's names tell of a learner, who may be a team.
+
+    members: the ids of a team's members, with spaces between; returns: what a page of feedback must be called there.
+    """
 
     id: str
     login: str
     name: str
     late: str
+    members: str
     returns: str
 
 

@@ -23,11 +23,13 @@ class Table:
         self.path = path
         self._mark = next((mark for mark in ENCODINGS if content.startswith(mark)), b"")
         self._encoding = ENCODINGS.get(self._mark, "utf-8").removesuffix("-sig")
+        if not self._mark and b"\0" in content[:2]:  # half of the bytes of UTF-16 are none in plain letters
+            self._encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
         text = _decoded(path, content[len(self._mark) :], self._encoding)
         if not self._mark and "\ufffd" in text:
             self._encoding = "cp1252"
             text = _decoded(path, content, "cp1252")
-        self.separator = max(",;\t", key=text.split("\n", 1)[0].count)
+        self.separator = max(",;\t", key=re.sub('"[^"]*"', "", text).lstrip("\r\n").split("\n", 1)[0].count)
         self._rows, self._ends = _split(text, self.separator)
         if b"".join(self._parts()) != content or not self._rows:
             raise ValueError(f"{path} is not a table of text: export it as CSV")

@@ -13,22 +13,25 @@ from typing import Any
 examples: dict[str, bytes] = {}  # by question, as `question.pack` makes them; the worker puts them here
 
 
-class _Silent:
+class Silent:
     """Stands for a part of a question while a learner's cell runs: whatever one does with it, it says nothing."""
 
-    def __getattr__(self, name: str) -> "_Silent":
+    def __getattr__(self, name: str) -> "Silent":
         return self
 
-    def __call__(self, *_: object, **__: object) -> "_Silent":
+    def __call__(self, *_: object, **__: object) -> "Silent":
         return self
 
     __getitem__ = __call__
+
+    def __await__(self) -> Iterator[object]:
+        return iter(())
 
     def __iter__(self) -> Iterator[object]:
         return iter(())
 
 
-class _Verdict(_Silent):
+class _Verdict(Silent):
     """What a check says in the sandbox. It has seen nothing: the verdict is found elsewhere."""
 
     outcome, message, points = "correct", "", 0
@@ -40,7 +43,7 @@ class _Verdict(_Silent):
         return f"{self.question}: correct"
 
 
-class _Question(_Silent):
+class _Question(Silent):
     """Stands for a question: a cell that tries its answer out, above its definition or below, does no harm."""
 
     def __init__(self, name: str) -> None:
@@ -51,7 +54,7 @@ class _Question(_Silent):
 
     def example(self) -> Any:
         if self.name not in examples:
-            return _Silent()
+            return Silent()
         import torch
 
         return torch.load(io.BytesIO(examples[self.name]), weights_only=False)[0][1]

@@ -15,6 +15,7 @@ import struct
 NEWNS, NEWPID = 0x00020000, 0x20000000  # clone(2)
 NAMESPACES = 0x7E020000  # every CLONE_NEW... flag that clone(2) takes
 RDONLY, NOSUID, NODEV, NOEXEC = 1, 2, 4, 8  # mount(2)
+COLLAPSE, LARGE_PAGE = 25, 2 << 20  # madvise(2); bytes
 SECCOMP, BOUNDING_READ, BOUNDING_DROP = 22, 23, 24  # prctl(2)
 
 PROCESSES, FILES, FILE_BYTES, SCRATCH = 32, 256, 64 << 20, b"size=64m,nr_inodes=4k,mode=1777"
@@ -26,6 +27,16 @@ def _call(function: str, *arguments: object) -> None:
     if getattr(_libc, function)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{function}: {os.strerror(number)}")
+
+
+def join_pages() -> None:
+    """Have the kernel keep our memory in large pages, where it can: a fork copies a table of far fewer of them."""
+    with open("/proc/self/maps") as file:
+        regions = [line.split() for line in file]
+    for places, rights, _, _, inode, *_ in regions:
+        start, end = (int(place, 16) for place in places.split("-"))
+        if rights == "rw-p" and inode == "0" and end - start >= LARGE_PAGE:
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), COLLAPSE)
 
 
 def new_pid_namespace() -> None:

@@ -124,7 +124,7 @@ def make_cases(variant: Variant, rng: Generator) -> list[Case]:
     shared, embed, head = nn.Linear(b, b), nn.Embedding(b, a), nn.Linear(a, b)
     head.weight = embed.weight
     nets = {
-        "a shared layer": nn.Sequential(nn.Linear(a, b), nn.LayerNorm(b), shared, nn.Tanh(), shared),
+        "a shared layer": nn.Sequential(nn.Linear(a, b), nn.LayerNorm(b), shared, nn.Tanh(), shared, nn.Linear(b, 1)),
         "a head tied to an embedding": nn.Sequential(embed, nn.Linear(a, a), nn.BatchNorm1d(a), head),
     }
     cases = []

@@ -46,6 +46,7 @@ def mistakes(question: Question) -> dict[str, Mistake]:
             [*after, "does not have it"],
             edited(solution, ('        {"params": [p for p in parameters if p.dim() <= 1], ' + rest + "},\n", "")),
         ),
+        "what is large": changed([], ("p.dim() > 1", "p.numel() > 8"), ("p.dim() <= 1", "p.numel() <= 8")),
         "biases alone": changed(["does not have it"], ("p.dim() > 1", "p.dim() > 9")),
         "the first layer alone": changed([], ("net.parameters()", "net[:1].parameters()")),
         "of a copy of the net": changed(

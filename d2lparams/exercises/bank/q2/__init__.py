@@ -66,6 +66,10 @@ False) not at all, and neither do buffers such as BatchNorm's running mean.
 )
 
 
+def _values(p: nn.Parameter) -> tuple[float, ...]:
+    return tuple(p.detach().flatten().tolist())
+
+
 def make_cases(counts: Callable[[nn.Parameter], bool], rng: Generator) -> list[Case]:
     a, b, c = integer(rng, 5, 9), integer(rng, 10, 14), integer(rng, 15, 19)
     plain = nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c))
@@ -80,6 +84,8 @@ def make_cases(counts: Callable[[nn.Parameter], bool], rng: Generator) -> list[C
     stiff, half = nn.Linear(b, b).requires_grad_(False), nn.Linear(b, b)  # frozen in two places, and frozen in part
     half.weight.requires_grad_(False)
     both = nn.Sequential(nn.Linear(a, b), stiff, nn.LayerNorm(b), nn.Linear(b, b), stiff, half, nn.Linear(b, b))
+    half.load_state_dict(stiff.state_dict())  # equal values are no tie
+    both[6].load_state_dict(both[3].state_dict())
     cases = []
     labels = ("a plain net", "frozen, tied, normalized", "a shared layer", "a shared layer that is frozen")
     for label, net in zip(labels, (plain, frozen, tied, both), strict=True):
@@ -99,6 +105,9 @@ def make_cases(counts: Callable[[nn.Parameter], bool], rng: Generator) -> list[C
             "rows were counted, not the numbers in them": sum(len(p) for p in counted),
             "buffers were counted": sum(t.numel() for t in [*counted, *net.buffers()]),
             "parameters of equal size were taken for one": sum({p.numel() for p in counted}),
+            "parameters of equal values were taken for one": sum(
+                len(values) for values in {_values(p) for p in counted}
+            ),
             "biases were left out": sum(p.numel() for n, p in net.named_parameters() if counts(p) and "bias" not in n),
         }
         cases.append(Case(label, {"net": net}, {"count": sum(p.numel() for p in counted), "mistakes": mistakes}))

@@ -29,6 +29,10 @@ def mistakes(question: Question) -> dict[str, Mistake]:
         "a set of sizes": returned(
             [VALUE, "equal size were taken for one"], f"sum({{p.numel() for p in net.parameters() if {condition}}})"
         ),
+        "a set of values": returned(
+            [VALUE] if frozen else [VALUE, "equal values were taken for one"],
+            f"sum(map(len, {{tuple(p.flatten().tolist()) for p in net.parameters() if {condition}}}))",
+        ),
         "the rest": returned(
             [VALUE], f"sum(p.numel() for p in net.parameters() if {'' if frozen else 'not '}p.requires_grad)"
         ),

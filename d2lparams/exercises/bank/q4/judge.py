@@ -8,6 +8,7 @@ from ... import compare
 from ...compare import Fact, Wrong, same_tensor
 from ...samples import unrelated_rows, without_copies
 
+NARROW = 28  # of n numbers none falls into the last 28/n of a uniform law, but once in 1e12
 KURTOSIS = {"normal": 3.0, "uniform": 9 / 5}
 
 
@@ -19,8 +20,17 @@ def judge(expected: Any, facts: Fact) -> None:
     if torch.equal(weight, before.double()):
         likely = "nothing was filled in place: a new Parameter, or one in a copy, is not the layer's own"
         raise Wrong("value of the layer's weight", "what it was before", "a new draw", likely)
-    compare.sample(weight, law.cdf, law.std, law.size, "the weight", expected["mistakes"])
-    most = weight.abs().max().item()
+    again = compare.tensor(facts["again"], "the weight, initialized again", before.dtype)
+    if again.shape != before.shape:
+        raise Wrong("shape of the weight, initialized again", tuple(again.shape), tuple(before.shape))
+    both = torch.cat((weight, again))
+    compare.sample(both, law.cdf, law.std, law.size, "the weight", expected["mistakes"])
+    if torch.equal(weight, again):
+        likely = "a seed is set inside: two layers would start alike"
+        raise Wrong("value of the weight in two calls", "the same numbers", "other numbers", likely)
+    most = both.abs().max().item()
+    if law.kind == "uniform" and most < law.high * (1 - NARROW / both.numel()):
+        raise Wrong("distribution of the weight, its largest size", f"{most:.4f}", f"nearly {law.high:.4f}")
     if law.kind == "normal" and most < 2.9 * law.std:  # of 6,600 normal numbers none is larger but once in 5e10
         what = "distribution of the weight, its largest size in standard deviations"
         raise Wrong(what, f"{most / law.std:.2f}", "about 4", "the tails of the normal distribution were cut off")

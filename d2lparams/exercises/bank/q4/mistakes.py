@@ -49,6 +49,9 @@ def mistakes(question: Question) -> dict[str, Mistake]:
         "another law for tanh": changed(
             ["Tanh", law, "another one"], (f"xavier_{glorot}_", f"xavier_{other[glorot]}_")
         ),
+        "a seed set inside": changed(
+            ["in two calls", "a seed"], ("    if isinstance", "    torch.manual_seed(3)\n    if isinstance")
+        ),
         "the bias forgotten": changed(["value of the bias"], (end, "")),
         "a bias of ones": changed(["value of the bias"], ("zeros_", "ones_")),
         "a small bias": changed(["value of the bias"], ("zeros_(layer.bias)", "normal_(layer.bias, std=0.01)")),
@@ -77,7 +80,7 @@ def mistakes(question: Question) -> dict[str, Mistake]:
             [law, "a draw for each entry"], "layer.weight[:25] = -layer.weight[25:50]"
         ),
         "half of it uniform": then(["distribution"], "layer.weight[30:].uniform_(-(2 / 117) ** 0.5, 0)"),
-        "some left out": then([law], "layer.weight.mul_(torch.rand_like(layer.weight) < 0.9)"),
+        "some left out": then(["distribution"], "layer.weight.mul_(torch.rand_like(layer.weight) < 0.9)"),
         "quantiles in order": Mistake(["follow from their neighbors"], ordered),
         "quantiles down the columns": Mistake(
             ["follow from their neighbors"],

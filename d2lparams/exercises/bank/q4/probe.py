@@ -9,7 +9,9 @@ from d2lparams.exercises.inside.plain_data import describe
 
 
 def probe(answer: Callable[..., Any], layer: nn.Linear, activation: nn.Module) -> dict[str, Any]:
-    """The layer's weight and bias after the answer filled them."""
+    """The layer's weight and bias after the answer filled them, and its weight after another time."""
     weight, bias = layer.weight, layer.bias
     answer(layer, activation)
-    return {"weight": describe(weight), "bias": describe(bias)}
+    facts = {"weight": describe(weight), "bias": describe(bias)}
+    answer(layer, activation)
+    return facts | {"again": describe(layer.weight)}

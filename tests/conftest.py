@@ -29,7 +29,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_hostile.py": 18,
     "test_honest.py": 12,
     "test_round_trip.py": 12,
-    "test_html.py": 35,
+    "test_html.py": 40,
     "test_sandbox.py": 15,
     "test_trainers.py": 12,
     "test_loggers.py": 8,

@@ -115,11 +115,11 @@ def lines(figure):
 
 
 def bars(figure):
-    return [bar for axes in figure.axes for bar in axes.patches if isinstance(bar, plt.Rectangle)]
+    return [bar for axes in figure.axes for bar in axes.patches if isinstance(bar, plt.Rectangle) if axes.get_visible()]
 
 
 def images(figure):
-    return [image for axes in figure.axes for image in axes.images]
+    return [image for axes in figure.axes for image in axes.images if axes.get_visible()]
 
 
 def texts(figure):

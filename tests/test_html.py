@@ -4,10 +4,7 @@ import base64
 import json
 import posixpath
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,7 +14,8 @@ import nbformat
 import pandas
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from edition import ROOT, build, write
+from nbformat.v4 import new_output
 from playwright.sync_api import sync_playwright
 
 import d2lparams
@@ -27,18 +25,9 @@ from d2lparams.chapter.guesses.widget import QUESTIONS
 from d2lparams.course import feedback
 from d2lparams.course.records import Mark
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-
-
-def build(source, out):
-    """Build `source` into `out`/html with the command that stands in the Makefile; return the finished process."""
-    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " -m sphinx " in line)
-    places = {"$(BIN)/python": sys.executable, "notebooks": str(source)}
-    command = [places.get(word, re.sub("^build/", f"{out}/", word)) for word in shlex.split(line)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -271,7 +260,8 @@ def test_every_reader_can_use_every_page(site, page):
 
 
 STOPS_ARE_SET = """() => [...document.querySelectorAll("article [tabindex='0']")].length ===
-  [...document.querySelectorAll("article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide)")]
+  [...document.querySelectorAll(`article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide,
+    .live-picture, .live-more)`)]
     .filter(part => part.scrollWidth > part.clientWidth + 1).length"""
 CUT_OFF = """() => [document.documentElement, ...document.querySelectorAll("article *")].filter(part =>
     part.scrollWidth > part.clientWidth + 1 && part.clientWidth && !part.closest("svg, math, .visually-hidden") &&
@@ -291,6 +281,27 @@ def test_axe_and_the_look_for_what_is_cut_off_do_find(page):
     assert len(page.evaluate(CUT_OFF)) == 1
 
 
+INTERACTIVE = ("init explorer:", "tie playground:", "scrubber:", "training monitor")
+
+
+def test_guesses_and_interactive_figures_come_alive_and_no_page_is_heavy(site, page):
+    heard = []
+    page.on("console", lambda message: message.type == "error" and heard.append(message.text))
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        used = page.evaluate("[...document.querySelectorAll('[src], link[rel=stylesheet]')].map(x => x.src || x.href)")
+        files = {Path(unquote(urlsplit(address).path)) for address in used if address.startswith("file:")}
+        assert sum(file.stat().st_size for file in {path, *files}) < 2e6
+        source = ROOT / "notebooks" / f"{path.stem}.ipynb"
+        cells = nbformat.read(source, as_version=4).cells if source.is_file() else []
+        texts = [o["data"].get("text/plain", "") for cell in cells for o in cell.get("outputs", []) if "data" in o]
+        page.wait_for_timeout(50)
+        assert page.locator(".live canvas").count() == sum(text.startswith(INTERACTIVE) for text in texts)
+        assert page.locator("form.guess-form").count() == sum(text.startswith("Guess: ") for text in texts)
+        assert page.locator(".guess").filter(visible=True).count() == 0
+    assert heard == []
+
+
 def test_code_is_copied_as_it_is_typed(site, page):
     page.goto((site / "1-access.html").as_uri())
     page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
@@ -303,7 +314,7 @@ def test_code_is_copied_as_it_is_typed(site, page):
         page.keyboard.press("Enter")
         page.wait_for_function("window.copied")
         assert page.evaluate("copied") == sources[i]
-        assert page.inner_text("[role=status]") == "Copied."
+        assert page.inner_text("article > [role=status]") == "Copied."
     page.goto((site / "reference" / "sharing.html").as_uri())
     page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
     example = page.locator(".doctest", has_text="ties(nn.Sequential(a, b, c))")
@@ -376,13 +387,7 @@ def test_every_reader_can_use_a_page_of_feedback(page):
 
 def tiny(folder, text, data):
     """Write the sources of a site with one notebook: a cell of text, and a cell with one output."""
-    notebook = new_notebook(cells=[new_markdown_cell("# One\n\n" + text), new_code_cell("1", execution_count=1)])
-    notebook.cells[1].outputs = [new_output("display_data", data)]
-    notebook.metadata["language_info"] = {"name": "python"}
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}}}
-    folder.mkdir()
-    nbformat.write(notebook, folder / "1-one.ipynb")
-    (folder / "index.md").write_text("# Index\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n")
+    write(folder, **{"1-one": ["# One\n\n" + text, ("1", new_output("display_data", data))]})
 
 
 def test_of_a_widget_the_picture_is_shown(tmp_path):

@@ -32,7 +32,7 @@ def execute(notebook: NotebookNode, folder: Path, bar: "tqdm[Any]") -> None:
         return kernels.answer(await kernel.execute_interactive(**kernels.asking(expression)))
 
     async def prepare(notebook: NotebookNode) -> None:
-        await ask(kernels.START)
+        await ask(kernels.START_TO_STORE)
 
     async def count(cell: NotebookNode, **_: Any) -> None:
         if kernels.TRAINED in cell.metadata.get("tags", []):

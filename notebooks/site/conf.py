@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path += [
     str(Path(__file__).parent),
+    str(Path(__file__).parent / "live"),
     str(Path(__file__).parent.parent.parent / "tools"),
 ]
 
@@ -24,6 +25,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "code_links",
     "search_words",
+    "live",
 ]
 exclude_patterns = ["site", ".*", "**/.*"]
 

@@ -51,8 +51,8 @@ function addButton(pre) {
 const SCROLLS = {
   "div.highlight > pre": "code",
   ".table-wrapper": "table",
-  ".cell_output .text_html": "table",
-  ".cell_output, .wide": "figure",
+  ".cell_output .text_html, .live-more": "table",
+  ".cell_output, .live-picture, .wide": "figure",
 };
 
 function setStops() {

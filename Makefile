@@ -37,10 +37,11 @@ test: setup ## unit tests, doctests, and every notebook cell by cell against its
 test-quick: setup ## in a minute: the core, doctests, the house, and whatever else is not long
 	$(BIN)/python -m pytest $(ON_ALL_CORES) --quick
 
-ON_ALL_CORES := -n logical --maxprocesses 4
+ON_ALL_CORES := -n auto
 
 bench: setup-elsewhere ## what epochs, watching, memory and grading cost, beside tools by others; three quarters of an hour
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_pages.py
 	$(BIN)/python tools/bench_memory.py
 	$(BIN)/python tools/bench_watching.py
 	$(BIN)/python tools/bench_grading.py
@@ -77,8 +78,9 @@ check: setup ## form, docstrings, who imports whom, and types
 	$(BIN)/mypy
 
 # tests that need more than the core: a new file of tests is the core's, until it is named here
-WINGS := bank browser chapter copies course d2l_versions data deep_net drawn exercises forms grading guesses honest hostile house \
-  html language_model loggers notebooks pages platforms plots processes quiz round_trip run_notebooks sandbox small_nets \
+WINGS := bank browser chapter contrast copies course d2l_versions data deep_net drawn exercises forms grading guesses \
+  honest hostile house html lab_figures language_model left_behind live_explorer live_pages live_playground loggers \
+  notebooks pages platforms playground plots processes quiz replay round_trip run_notebooks sandbox small_nets \
   submissions survival trainers two_processes variants widgets
 CORE := $(wildcard d2lparams/*.py) $(filter-out $(WINGS:%=tests/test_%.py),$(wildcard tests/test_*.py))
 TORCH ?= $(shell sed -nE 's/.*"torch>=([0-9.]+)".*/\1/p' pyproject.toml)

@@ -1,6 +1,5 @@
 """The inner products of the gradients that several uses of one parameter have: all that is kept of these gradients."""
 
-import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -25,24 +24,30 @@ def gram_and_error(
     >>> gram.tolist(), error.item()
     ([[9.0, 0.0], [0.0, 16.0]], 0.0)
     """
-    slices = _torch.slices([*gradients, *([total] if base is None else [total, base])])
-    first = next(slices)  # the longest
-    exact = torch.float64 if first[0].dtype == torch.float64 else torch.float32
-    work = first[0].new_empty((len(gradients), len(first[0])), dtype=exact)  # asked for once, so it leaves no holes
-    gram, missing, size = work.new_zeros(()), work.new_zeros(()), work.new_zeros(())
-    for parts in itertools.chain([first], slices):
-        flat, whole = work[:, : len(parts[0])], parts[len(gradients)]
-        for row, part in zip(flat, parts, strict=False):
-            row.copy_(part)
-        gram = gram + flat @ flat.T
-        found = flat.sum(0) if base is None else flat.sum(0) + parts[-1]
-        missing = torch.hypot(missing, _torch.norm(found.mul_(factor).sub_(whole)))
-        size = torch.hypot(size, _torch.norm(whole))
-    gram = gram * factor**2
+    rows = []
+    for parts in _torch.slices([*gradients, *([total] if base is None else [total, base])]):
+        exact = torch.float64 if parts[0].dtype == torch.float64 else torch.float32
+        *uses, whole = (part.to(exact) for part in parts[: len(gradients) + 1])
+        products, found = _products_and_sum(uses)
+        if base is not None:
+            found += parts[-1]
+        missing = found.mul_(factor).sub_(whole)
+        rows.append(torch.cat([products, torch.stack([missing.dot(missing), whole.dot(whole)])]))
+    sums = rows[0] if len(rows) == 1 else torch.stack(rows).sum(0)
     if add_up is not None:
-        sums = add_up(torch.cat([gram.flatten(), torch.stack([missing, size]).square()]))
-        gram, missing, size = sums[:-2].view_as(gram), sums[-2].sqrt(), sums[-1].sqrt()
-    return gram.float(), (missing / size).float()
+        sums = add_up(sums)
+    gram = sums[:-2].view(len(gradients), -1) * factor**2
+    return gram.float(), (sums[-2] / sums[-1]).sqrt().float()
+
+
+def _products_and_sum(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the inner products of all pairs of rows, shape (rows * rows,), and their sum."""
+    if len(rows) == 2:  # as most often; what follows takes twice as long
+        a, b = rows
+        both = a.dot(b)
+        return torch.stack([a.dot(a), both, both, b.dot(b)]), a + b
+    matrix = torch.stack(list(rows))
+    return (matrix @ matrix.T).flatten(), matrix.sum(0)
 
 
 def columns(places: Sequence[str], gram: Tensor, error: Tensor) -> dict[tuple[str, str], Tensor]:

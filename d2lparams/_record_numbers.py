@@ -24,6 +24,20 @@ class Numbers(NamedTuple):
     recorded: Tensor
 
 
+def row_of(sizes: Sequence[Tensor]) -> Tensor:
+    """Return norms as the numbers of a row, on one device, with each update divided by its weight.
+
+    sizes: ‖weight‖, ‖gradient‖, ‖update‖ and ‖distance‖ of one parameter, then of the next, each of shape ().
+
+    >>> row_of([torch.tensor(number) for number in (4.0, 3.0, 2.0, 1.0)]).tolist()
+    [[4.0], [3.0], [0.5], [1.0]]
+    """
+    device = sizes[0].device
+    row = torch.stack([size.to(device, torch.float32) for size in sizes]).view(-1, 4).T
+    row[RATIO] /= row[WEIGHT]
+    return row
+
+
 def on_cpu(tensors: Sequence[Tensor], dim: int) -> Tensor:
     """Return tensors in one, on the CPU; from one device they come all at once.
 

@@ -59,7 +59,7 @@ class Split:
         self.hook = self.grad = None
 
     def entry(
-        self, gradient: Tensor, unscale: Tensor | float = 1.0, together: bool = False
+        self, gradient: Tensor, unscale: Tensor | None = None, together: bool = False
     ) -> tuple[tuple[str, ...], Tensor, Tensor] | None:
         """Return what was gathered, in the units of the gradient that the optimizer got.
 
@@ -68,7 +68,7 @@ class Split:
 
         Args:
             gradient: the parameter's, when the step began.
-            unscale: by what the optimizer itself multiplies it.
+            unscale: by what the optimizer itself multiplies it; None for 1.
             together: whether all processes ask now, for the average of their uses.
 
         Returns:
@@ -79,7 +79,7 @@ class Split:
             return None
         # torch's GradScaler changes a gradient without counting its version up, so the norms have to tell
         ratio = _torch.norm(_torch.dense(gradient)) / self.size
-        factor = torch.where(self.size > 0, ratio, 1.0)
+        factor = ratio.nan_to_num(1.0, 1.0)  # 0 / 0
         if together and not _processes.same_everywhere("".join(found), gradient.device):
             return None
         parts = [*found.values(), *([] if self.base is None else [self.base])]
@@ -93,7 +93,7 @@ class Split:
         gram, error = gram_and_error(parts, total, factor, base, add_up)
         if self.own and self.error is not None:
             error = self.error
-        return tuple(found), gram * unscale**2, error
+        return tuple(found), gram if unscale is None else gram * unscale**2, error
 
     def _carefully(self, function: Callable[..., object], *args: Any) -> None:
         """Do `function(*args)` for a hook of torch's, which goes on whatever happens."""

@@ -60,6 +60,8 @@ class Table(NamedTuple):
 
 def _cell(tag: str, column: Column, text: str, scope: str = "") -> str:
     side = "right" if column.holds == "numbers" else "left"  # a notebook's own style puts all cells to the right
+    if not text.strip():
+        tag, scope = "td", ""  # a header without words heads nothing
     return f'<{tag}{scope} style="text-align:{side}">{escape(text)}</{tag}>'
 
 

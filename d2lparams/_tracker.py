@@ -1,9 +1,8 @@
 """The hooks behind `track`."""
 
-import contextlib
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +15,8 @@ from torch.utils.hooks import RemovableHandle
 
 from . import _processes, _steps, _torch
 from ._histograms import histogram
+from ._notes import Notes
+from ._record_numbers import row_of
 from ._splits import Split
 from ._steps import Step
 from ._turns import turns
@@ -53,7 +54,7 @@ class Tracker:
         all_ranks: bool,
     ) -> None:
         self.net, self.record, self.names, self.each_row = net, record, dict(names), each_row
-        self.untold = ""  # a warning that the user's filters turned into an error: it waits for the end of the training
+        self.notes = Notes(record)
         self.steps = dict.fromkeys(self.names, record.total_steps)  # parameter -> how many steps it has had
         self.begun: dict[Optimizer, list[Step]] = {}  # a step may call another
         # optimizer -> (which parameters it has, those of them that are watched)
@@ -66,7 +67,6 @@ class Tracker:
         self.uses: Uses | None = None
         self.filter: object = None  # of warnings
         self.hooks: list[RemovableHandle] = []
-        self.warned: set[str] = set()
         self.stepped = False  # whether any optimizer has taken a step
         self.wants = wants
         self.all_ranks = all_ranks
@@ -78,13 +78,12 @@ class Tracker:
     def start(self) -> None:
         for p, name in self.names.items():
             if p.requires_grad and not self.turns:
-                with self._noting(f"the norms of {name!r}"):
+                with self.notes.noting(f"the norms of {name!r}"):
                     self._keep_first(p)
-        with self._noting("the gradients by use"):
+        with self.notes.noting("the gradients by use"):
             self._start_uses()
-        with self._noting("the steps"):
-            before, after = self._noting("a step")(self._before_step), self._noting("a step")(self._after_step)
-            before, after = map(_torch.left_out_of_graphs, (before, after))  # a step may be compiled
+        with self.notes.noting("the steps"):
+            before, after = map(_torch.left_out_of_graphs, (self._before_step, self._after_step))  # it may be compiled
             self.hooks.append(torch_optimizer.register_optimizer_step_pre_hook(before))
             self.hooks.append(torch_optimizer.register_optimizer_step_post_hook(after))
 
@@ -97,7 +96,7 @@ class Tracker:
             self._not_split(_COMPILED)
         elif name := lacking(self.net) or _torch.lacking_for_backward():
             self._not_split(f"torch {torch.__version__} has no {name}")
-            self._warn(self.record.note)
+            self.notes.warn(self.record.note)
         else:
             if any(_torch.is_sharded(p) for p in self.names):
                 self._not_split("a sharded net computes with other tensors than its parameters")
@@ -113,7 +112,7 @@ class Tracker:
             self.uses.start()
 
     def stop(self) -> None:
-        with self._noting("the first NaN"):
+        with self.notes.noting("the first NaN"):
             stepped = [p for p in self.names if self.steps.get(p)]
             if stepped and not self.record.errors:
                 bad = _torch.nonfinite([p.detach() for p in stepped])
@@ -121,9 +120,9 @@ class Tracker:
                 names = [self.names[p] for p in stepped]
                 self.record.mark_nonfinite(last, names, torch.stack([bad, torch.zeros_like(bad)]))
         for hook in self.hooks:
-            with self._noting("the end of the watch"):
+            with self.notes.noting("the end of the watch"):
                 hook.remove()
-        with self._noting("the end of the watch"):
+        with self.notes.noting("the end of the watch"):
             if self.uses:
                 self.uses.stop()
             self._forget_splits([*self.splits])
@@ -134,40 +133,28 @@ class Tracker:
                 filters.remove(self.filter)
         self.first, self.begun, self.spare = {}, {}, {}
 
-    # ---- errors
+    # ---- what torch calls before and after a step of any optimizer: most steps are not due, and pay for each line
 
-    @contextlib.contextmanager
-    def _noting(self, what: str) -> Iterator[None]:
-        """Note an error of ours on the record; from a hook it would end the training."""
-        try:
-            yield
-        except Exception as error:
-            self._note(what, error)
-
-    def _note(self, what: str, error: Exception) -> None:
-        first = not self.record.errors
-        self.record.add_error(what, error)
-        if first:
-            self._warn(
-                f"{what} could not be recorded: {self.record.errors[what]}. The training goes on, and so does the "
-                "record of all else; record.errors holds what is missing"
-            )
-
-    def _warn(self, message: str) -> None:
-        try:
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
-        except Warning:
-            self.untold = message
-
-    # ---- what torch calls before and after a step of any optimizer
-
-    @torch.no_grad()
     def _before_step(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        mine = self._mine(optimizer)
-        if not mine:
+        try:
+            mine = self._mine(optimizer)
+            return self._begin(optimizer, mine, args, kwargs) if mine else None
+        except Exception as error:
+            self.notes.note("a step", error)
             return None
+
+    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            if optimizer in self.begun:
+                self._end(optimizer)
+        except Exception as error:
+            self.notes.note("a step", error)
+
+    def _begin(
+        self, optimizer: Optimizer, mine: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         step = Step(max(self.steps.get(p, 0) for p in mine))  # it goes on where another optimizer ended
         begun = self.begun.setdefault(optimizer, [])
         begun.append(step)
@@ -176,41 +163,43 @@ class Tracker:
         closure = _steps.given(args, kwargs)
         if self.record.is_due(step.number):
             self._look_for_old(mine)
-            for p in self._whose_turn(step.number, mine):
-                if closure or p.grad is not None:
-                    with self._noting(f"the norms of {self.names[p]!r}"):
-                        if p not in self.first and not self.turns:  # frozen so far
-                            self._keep_first(p)
-                        step.before[p] = self._copy(p)
+            self._copy_all(step, mine, bool(closure))
         # the optimizer may work in the gradient's own memory: look before it does
-        measure = self._noting("a step")(partial(self._measure_gradients, optimizer, step, mine))
         if closure:
-            return _steps.followed(args, kwargs, measure)
+            return _steps.followed(args, kwargs, partial(self._measure_gradients, optimizer, step, mine))
         if _torch.has_step_hooks(optimizer):  # they may clip
-            step.last = optimizer.register_step_pre_hook(lambda *_: measure())
+            step.last = optimizer.register_step_pre_hook(lambda *_: self._measure_gradients(optimizer, step, mine))
         else:
-            measure()
+            self._measure_gradients(optimizer, step, mine)
         return None
 
     @torch.no_grad()
-    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if optimizer not in self.begun:
-            return
+    def _copy_all(self, step: Step, mine: list[Tensor], closure: bool) -> None:
+        for p in self._whose_turn(step.number, mine):
+            if closure or p.grad is not None:
+                with self.notes.noting(f"the norms of {self.names[p]!r}"):
+                    if p not in self.first and not self.turns:  # frozen so far
+                        self._keep_first(p)
+                    step.before[p] = self._copy(p)
+
+    def _end(self, optimizer: Optimizer) -> None:
         step = self.begun[optimizer].pop()
         if not self.begun[optimizer]:
             del self.begun[optimizer]
         mine = self._mine(optimizer)
-        with self._noting("a step"):
-            self._record(step)
+        with self.notes.noting("a step"):
+            if self.record.is_due(step.number):
+                self._record(step)
             step.end()
-        self._forget_splits(mine)
+        if self.splits:
+            self._forget_splits(mine)
         new = all(self.steps.get(p) != step.number + 1 for p in mine)  # of a step within a step, one counts
-        self.steps |= dict.fromkeys(mine, step.number + 1)
+        self.steps.update(dict.fromkeys(mine, step.number + 1))
         self.stepped = True
         if new:
             self.record.count_step()
         if self.uses:
-            if any(self.record.is_due(number) for number in set(self.steps.values())):
+            if any(map(self.record.is_due, set(self.steps.values()))):
                 self.uses.start()
             else:
                 self.uses.stop()
@@ -229,7 +218,7 @@ class Tracker:
             if self.uses:
                 self.uses.stop()
                 self._start_uses()
-            self._warn_once(
+            self.notes.warn_once(
                 f"the net got new Parameters while it was tracked: {', '.join(new.values())}. The record goes on with "
                 "them"
             )
@@ -248,15 +237,10 @@ class Tracker:
     def _look_for_old(self, mine: list[Tensor]) -> None:
         held = set(self.net.parameters())
         if old := [self.names[p] for p in mine if p not in held]:
-            self._warn_once(
+            self.notes.warn_once(
                 f"the optimizer steps Parameters that the net no longer holds: {', '.join(old)}. Build the optimizer "
                 "after what replaced them, such as load_state_dict(assign=True)"
             )
-
-    def _warn_once(self, message: str) -> None:
-        if message not in self.warned:
-            self.warned.add(message)
-            self._warn(message)
 
     def _copy(self, p: Tensor) -> Tensor:
         spare = self.spare.pop(p, None)
@@ -269,7 +253,7 @@ class Tracker:
         theirs = [p for group in optimizer.param_groups for p in group["params"]]
         ids, known = [*map(id, theirs)], self.known.get(optimizer)
         if known is None or known[0] != ids:
-            with self._noting("new parameters"):
+            with self.notes.noting("new parameters"):
                 self._meet_new(theirs)
             known = self.known[optimizer] = ids, [p for p in dict.fromkeys(theirs) if p in self.names]
         return known[1]
@@ -282,69 +266,84 @@ class Tracker:
 
     # ---- what is recorded of a step
 
-    @torch.no_grad()
     def _measure_gradients(self, optimizer: Optimizer, step: Step, mine: list[Tensor]) -> None:
         """Measure the gradients of a step, in the units in which the optimizer uses them; the last time counts."""
+        try:
+            if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has it skip what is not finite
+                self._look_for_nan(step.number, mine)
+        except Exception as error:
+            self.notes.note("the first NaN", error)
+        if self.record.is_due(step.number):
+            with self.notes.noting("a step"):
+                self._measure_due(optimizer, step, mine)
+
+    @torch.no_grad()
+    def _measure_due(self, optimizer: Optimizer, step: Step, mine: list[Tensor]) -> None:
         step.gradients, step.uses, step.histograms = {}, {}, {}
-        if getattr(optimizer, "found_inf", None) is None:  # else GradScaler has the optimizer skip what is not finite
-            with self._noting("the first NaN"):
-                self._look_for_nan(step.number, [p for p in mine if p.grad is not None])
-        if not self.record.is_due(step.number):
-            return
         scale = getattr(optimizer, "grad_scale", None)  # by which such an optimizer divides
+        # a step within a step may be this process's alone, as ZeroRedundancyOptimizer's: no other would answer then
+        asked = {p for other in self.begun if self.all_ranks and other is not optimizer for p in self._mine(other)}
         for p in self._whose_turn(step.number, mine):
             if p.grad is None:
                 continue
-            name, unscale = self.names[p], 1.0 if scale is None else 1.0 / scale.to(p.device)
-            with self._noting(f"the norms of {name!r}"):
-                step.gradients[p] = _torch.norm(_torch.dense(p.grad)) * unscale
-            with self._noting(f"the gradient of {name!r} by use"):
-                if p in self.splits and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks)):
+            name, unscale = self.names[p], None if scale is None else 1.0 / scale.to(p.device)
+            with self.notes.noting(f"the norms of {name!r}"):
+                size = _torch.norm(_torch.dense(p.grad))
+                step.gradients[p] = size if unscale is None else size * unscale
+            with self.notes.noting(f"the gradient of {name!r} by use"):
+                if (
+                    p in self.splits
+                    and p not in asked
+                    and (entry := self.splits[p].entry(p.grad, unscale, self.all_ranks))
+                ):
                     step.uses[p] = entry
             if self.record.is_due(step.number, "histogram"):
-                with self._noting(f"the gradient histogram of {name!r}"):
+                with self.notes.noting(f"the gradient histogram of {name!r}"):
                     counts, reach = histogram(p.grad)
-                    step.histograms[name, "gradient"] = counts, reach * unscale
+                    step.histograms[name, "gradient"] = counts, reach if unscale is None else reach * unscale
         if self.uses and self.uses.hidden:
             hidden = [self.names[p] for p in self.names if p in self.uses.hidden]
             self.record.hidden, self.record.note = list(dict.fromkeys([*self.record.hidden, *hidden])), ""
         if self.uses and self.uses.is_compiled():
             self._not_split(_COMPILED)
 
-    def _look_for_nan(self, number: int, with_gradient: list[Tensor]) -> None:
+    def _look_for_nan(self, number: int, mine: list[Tensor]) -> None:
         """Look at the gradients of a step that begins, and at what the step before has made of the weights."""
-        gradients = [_torch.dense(p.grad) if p.grad.is_sparse else p.grad for p in with_gradient if p.grad is not None]
-        on_cpu = all(gradient.is_cpu for gradient in gradients)  # where nobody waits for a number
-        if not gradients or (on_cpu and _torch.all_finite(gradients)):
+        with_gradient = [p for p in mine if p.grad is not None]
+        gradients = [_torch.dense(g) if g.is_sparse else g for p in with_gradient if (g := p.grad) is not None]
+        if not gradients or (all(g.is_cpu for g in gradients) and _torch.all_finite(gradients)):  # there nobody waits
             return
+        with torch.no_grad():
+            self._mark_nonfinite(number, with_gradient, gradients)
+
+    def _mark_nonfinite(self, number: int, with_gradient: list[Tensor], gradients: list[Tensor]) -> None:
         names = [self.names[p] for p in with_gradient]
         of_weights, of_gradients = _torch.nonfinite(with_gradient), _torch.nonfinite(gradients)
         none = torch.zeros_like(of_weights)
         self.record.mark_nonfinite(max(0, number - 1), names, torch.stack([of_weights, none]))
         self.record.mark_nonfinite(number, names, torch.stack([none, of_gradients]))
 
+    @torch.no_grad()
     def _record(self, step: Step) -> None:
-        """Add a step to the record, if it is due; what fails is left out."""
-        if not self.record.is_due(step.number):
-            return
-        norms: dict[str, Tensor] = {}
+        """Add a step to the record; what fails is left out."""
+        names: list[str] = []
+        sizes: list[Tensor] = []
         for p, before in step.before.items():
             if p in step.gradients:
-                with self._noting(f"the norms of {self.names[p]!r}"):
-                    norms[self.names[p]] = self._norms(p, step.gradients[p], before)
+                with self.notes.noting(f"the norms of {self.names[p]!r}"):
+                    sizes += self._norms(p, step.gradients[p], before)
+                    names.append(self.names[p])
         if not self.turns:
             self.spare |= step.before  # asking for memory anew takes longer than a copy
         step.before = {}
-        if norms:
-            with self._noting("the norms"):
-                device = next(iter(norms.values())).device
-                columns = [column.to(device) for column in norms.values()]
-                self.record.add_row(step.number, list(norms), torch.stack(columns, 1))
+        if names:
+            with self.notes.noting("the norms"):
+                self.record.add_row(step.number, names, row_of(sizes))
         for p, entry in step.uses.items():
             self.record.add_uses(step.number, self.names[p], *entry)
         self._record_histograms(step)
-        if self.each_row and norms:
-            with self._noting("what each_row does"):
+        if self.each_row and names:
+            with self.notes.noting("what each_row does"):
                 self.each_row(self.record.latest())
 
     def _record_histograms(self, step: Step) -> None:
@@ -353,22 +352,21 @@ class Tracker:
         found = dict(step.histograms)
         for p in step.gradients:
             name = self.names[p]
-            with self._noting(f"the weight histogram of {name!r}"):
+            with self.notes.noting(f"the weight histogram of {name!r}"):
                 found[name, "weight"] = histogram(p)
         if found:
-            with self._noting("the histograms"):
+            with self.notes.noting("the histograms"):
                 self.record.add_histograms(step.number, found)
 
-    def _norms(self, p: Tensor, gradient: Tensor, spare: Tensor) -> Tensor:
-        """Return `QUANTITIES` of one parameter, as one tensor of shape (4,) on its device; spare: its value before."""
+    def _norms(self, p: Tensor, gradient: Tensor, spare: Tensor) -> tuple[Tensor, ...]:
+        """Return `QUANTITIES` of one parameter, the update for its ratio; spare: its value before."""
         now = p.detach()
         weight = _torch.norm(now)
         update = _torch.norm(torch.sub(now, spare, out=spare))
-        distance = weight.new_full((), torch.nan)
-        if p in self.first:
-            self.first[p] = self.first[p].to(now)  # the net may have moved to another device
-            distance = _torch.norm(torch.sub(now, self.first[p], out=spare))
-        return torch.stack([weight, gradient.to(weight), update / weight, distance]).float()
+        if p not in self.first:
+            return weight, gradient, update, weight.new_full((), torch.nan)
+        self.first[p] = self.first[p].to(now)  # the net may have moved to another device
+        return weight, gradient, update, _torch.norm(torch.sub(now, self.first[p], out=spare))
 
     # ---- uses
 
@@ -377,13 +375,13 @@ class Tracker:
         if not self._whose_turn(self.steps[p], [p]):
             return
         if p not in self.splits:
-            failed = partial(self._note, f"the gradient of {self.names[p]!r} by use")
+            failed = partial(self.notes.note, f"the gradient of {self.names[p]!r} by use")
             self.splits[p] = Split(p, failed, own=self.own)
         self.splits[p].used(place, view)
 
     def _cannot_follow(self, error: Exception) -> None:
         self._not_split("following the uses ended with an error, see .errors")
-        self._note("the gradients by use", error)
+        self.notes.note("the gradients by use", error)
         self._forget_splits([*self.splits])
 
     def _not_split(self, reason: str) -> None:
@@ -393,5 +391,5 @@ class Tracker:
         for p in parameters:
             if p in self.splits:
                 split = self.splits.pop(p)
-                with self._noting(f"the gradient of {self.names[p]!r} by use"):
+                with self.notes.noting(f"the gradient of {self.names[p]!r} by use"):
                     split.close()

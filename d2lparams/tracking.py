@@ -116,8 +116,8 @@ def track(
         yield record
     finally:
         tracker.stop()
-    if tracker.untold:
-        warnings.warn(tracker.untold, RuntimeWarning, stacklevel=3)
+    if tracker.notes.untold:
+        warnings.warn(tracker.notes.untold, RuntimeWarning, stacklevel=3)
     elif not tracker.stepped and not record.errors:
         warnings.warn(
             "no optimizer took a step on this net while it was tracked, so nothing was recorded: "

@@ -17,6 +17,7 @@ if WORKER:  # as many processes as cores: one thread each, in the kernels they s
 LONG = {  # seconds on one core: these start first, the longest before the others, and `--quick` leaves them out
     "5-shared-mlp.ipynb": 90,
     "test_browser.py": 60,
+    "test_lab_figures.py": 35,
     "test_course.py": 40,
     "c-sharing-in-practice.ipynb": 55,
     "test_exercises.py": 30,
@@ -25,11 +26,14 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_widgets.py": 20,
     "test_two_processes.py": 20,
     "test_regimes.py": 9,
+    "test_live_playground.py": 10,
     "test_optimizers.py": 7,
     "test_hostile.py": 18,
     "test_honest.py": 12,
     "test_round_trip.py": 12,
     "test_html.py": 35,
+    "test_live_pages.py": 25,
+    "test_replay.py": 6,
     "test_sandbox.py": 15,
     "test_trainers.py": 12,
     "test_loggers.py": 8,
@@ -38,6 +42,8 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_guesses.py": 10,
     "test_variants.py": 28,
     "test_drawn.py": 8,
+    "test_contrast.py": 5,
+    "test_left_behind.py": 5,
     "test_quiz.py": 8,
     "test_verdicts.py": 8,
     "test_bank.py": 7,
@@ -50,6 +56,11 @@ LONG = {  # seconds on one core: these start first, the longest before the other
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="leave out notebooks and what takes long")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are cores: browsers and sandboxes are often waited for."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 class _CloseFigures:

@@ -237,7 +237,9 @@ def assert_drawn_as_matplotlib_does(figure, name, slider):
     """Compare the browser's picture with matplotlib's, coarsely: letters differ a little, another setting more."""
 
     def matplotlibs():
-        return coarse(base64.b64decode(figure.notebook.value(f"{name}._repr_mimebundle_()['image/png']")))
+        return coarse(
+            base64.b64decode(figure.notebook.value(f"base64.b64encode({name}.canvas.png()).decode()", "import base64"))
+        )
 
     figure.steady()
     shown, same = coarse(figure.png()), matplotlibs()
@@ -307,6 +309,36 @@ def play(notebook):
     figure.changed(before)
     assert "a word model" in notebook.value("repr(playground)")
     return figure
+
+
+@pytest.mark.parametrize(
+    ("label", "typed", "shown"),
+    [
+        ("units in each", "300", "256"),
+        ("units in each", "400", "512"),
+        ("units in each", "many", "512"),
+        ("units in each", "", "512"),
+        ("units in each", "9", "16"),
+        ("gain", "0,5", "0.50"),
+        ("gain", "2,5", "2.51"),
+        ("gain", "77", "10.00"),
+        ("hidden layers", "300", "16"),
+        ("hidden layers", "3,7", "3"),
+    ],
+)
+@pytest.mark.parametrize("leave", ["Enter", "Tab"])
+def test_what_is_shown_after_a_number_was_typed_is_what_is_used(figures, label, typed, shown, leave):
+    figure = lab.Figure(figures, "init_explorer(")
+    slider = figure.box.locator(".widget-slider", has_text=label)
+    readout = slider.locator(".widget-readout")
+    readout.click()
+    figures.page.keyboard.press("Control+A")
+    figures.page.keyboard.type(typed) if typed else figures.page.keyboard.press("Delete")
+    figures.page.keyboard.press(leave)
+    lab.wait(lambda: readout.inner_text() == shown, 5, f"{readout.inner_text()!r} to become {shown}")
+    used = {"units in each": "units", "gain": "gain", "hidden layers": "depth"}[label]
+    form = ".2f" if label == "gain" else "d"
+    lab.wait(lambda: figures.value(f"format(explorer.{used}.value, {form!r})") == shown, 5, f"{shown} to be used")
 
 
 def test_the_tie_playground_answers_every_control(figures):

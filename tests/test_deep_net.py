@@ -20,7 +20,7 @@ def test_it_reports_what_health_finds_on_the_same_net(activation, gain):
         layer.weight.data = weight
     net = nn.Sequential(*(part for layer in layers[:-1] for part in (layer, *modules)), layers[-1])
     generator = torch.Generator().manual_seed(3)
-    X = torch.randn(64, 64, generator=generator)
+    X = torch.randn(64, 64, generator=generator, dtype=torch.float64).float()
     report = health(net, X, torch.randint(10, (64,), generator=generator))
     assert start.report.verdict == report.verdict
     assert start.report.reasons == report.reasons
@@ -34,7 +34,7 @@ def test_it_reports_what_health_finds_on_the_same_net(activation, gain):
 def test_the_activations_and_gradients_are_those_of_autograd():
     start = first_pass("Xavier", 1.3, depth=3, width=32, activation="tanh", seed=1)
     generator = torch.Generator().manual_seed(1)
-    values = torch.randn(64, 32, generator=generator)
+    values = torch.randn(64, 32, generator=generator, dtype=torch.float64).float()
     y, seen = torch.randint(10, (64,), generator=generator), []
     for i, weight in enumerate(start.weights):
         values = values @ weight.T
@@ -111,6 +111,12 @@ def test_profile_reaches_as_far_as_the_largest_size(values):
     limit, heights = profile([torch.tensor(values)], bins=7)
     assert limit == 3.0
     assert heights.sum() == 2
+
+
+def test_profile_counts_values_whose_range_float32_cannot_hold():
+    limit, heights = profile([torch.tensor([-2e38, 0.0, 2e38, 2e38])], bins=5)
+    assert limit == pytest.approx(2e38)
+    assert heights.tolist() == [[0.5, 0, 0.5, 0, 1]]
 
 
 def test_profile_counts_each_value_once_and_nan_never():

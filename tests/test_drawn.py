@@ -4,6 +4,7 @@ import json
 import re
 
 import drawn
+import figure_words
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -114,11 +115,11 @@ def lines(figure):
 
 
 def bars(figure):
-    return [bar for axes in figure.axes for bar in axes.patches if isinstance(bar, plt.Rectangle)]
+    return [bar for axes in figure.axes for bar in axes.patches if isinstance(bar, plt.Rectangle) if axes.get_visible()]
 
 
 def images(figure):
-    return [image for axes in figure.axes for image in axes.images]
+    return [image for axes in figure.axes for image in axes.images if axes.get_visible()]
 
 
 def texts(figure):
@@ -332,3 +333,26 @@ def test_of_a_training_repeated_only_digits_differ():
     again.axes[0].set_title("shrank ×1.31")
     again.axes[0].lines[0].set_color("red")
     assert len(drawn.differences(told(stored), told(again), rough=True)) == 2
+
+
+def test_a_figure_in_words_says_its_findings_axes_and_where_curves_go():
+    figure, (left, right) = plots.panels(2)
+    figure.suptitle("Two nets")
+    for name, last in (("He", 1e-2), ("normal(0.01)", 1e-30)):
+        left.plot(np.geomspace(1, last, 500), label=name)
+    left.set(title="He falls least", xlabel="layer", ylabel="signal", yscale="log")
+    right.bar(["conv", "fc"], [3, 4])
+    right.set(title="fc is larger", ylabel="numbers")
+    assert figure_words.words(told(figure)) == (
+        "Two nets. 2 panels. 1: He falls least. signal over layer: He from 1 to 0.01; normal(0.01) from 1 to 1e-30. "
+        "2: fc is larger. numbers: conv; fc."
+    )
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_in_words_has_each_title_and_is_short(name):
+    figure = FIGURES[name]()
+    said = figure_words.words(told(figure))
+    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    assert [title for title in titles if " ".join(title.split()) not in said] == []
+    assert 20 < len(said) < 900

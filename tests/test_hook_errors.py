@@ -12,6 +12,7 @@ from d2lparams import (
     Record,
     _gram,
     _histograms,
+    _notes,
     _paths,
     _splits,
     _torch,
@@ -22,13 +23,14 @@ from d2lparams import (
     uses,
 )
 
-MODULES = _gram, _histograms, _paths, _splits, _torch, _tracker, record, uses
+MODULES = _gram, _histograms, _notes, _paths, _splits, _torch, _tracker, record, uses
 # Before the loop begins an error may be raised, and something has to catch it, tell it, and take the hooks away.
 BEFORE = {"track", "parameter_names", "names_by_tensor", "check_not_lazy", "Filling.__init__", "Tracker.__init__"}
-BEFORE |= {"check", "is_sharded", "several"}
-CATCH = {"Uses._carefully", "Uses.__torch_function__", "Split._carefully", "Tracker._noting", "Tracker.start"}
-TELL = {"Tracker._note", "Tracker._warn", "Record.add_error"}
-STEP = {f"Tracker.{name}" for name in ("_before_step", "_after_step", "_mine", "_forget_splits")}
+BEFORE |= {"check", "is_sharded", "several", "Notes.__init__"}
+CATCH = {"Uses._carefully", "Uses.__torch_function__", "Split._carefully", "Notes.noting", "Tracker.start"}
+CATCH |= {"Noting.__enter__", "Noting.__exit__", "Tracker._before_step", "Tracker._after_step"}
+TELL = {"Notes.note", "Notes.warn", "Record.add_error"}
+STEP = {f"Tracker.{name}" for name in ("_begin", "_end", "_mine", "_forget_splits")}
 STEP |= {"_has_closure"}  # these begin and end a step
 TAKE_AWAY = {"Tracker.stop", "Uses.start", "Uses.stop", "Uses._stop", "Uses._in_forward", "Uses._switch"}
 

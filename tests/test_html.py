@@ -4,37 +4,30 @@ import base64
 import json
 import posixpath
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import axe
 import nbformat
+import pandas
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from edition import ROOT, build, write
+from nbformat.v4 import new_output
 from playwright.sync_api import sync_playwright
 
 import d2lparams
 from d2lparams.chapter.guesses import guess
 from d2lparams.chapter.guesses.question import Choice
 from d2lparams.chapter.guesses.widget import QUESTIONS
+from d2lparams.course import feedback
+from d2lparams.course.records import Mark
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-
-
-def build(source, out):
-    """Build `source` into `out`/html with the command that stands in the Makefile; return the finished process."""
-    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " -m sphinx " in line)
-    places = {"$(BIN)/python": sys.executable, "notebooks": str(source)}
-    command = [places.get(word, re.sub("^build/", f"{out}/", word)) for word in shlex.split(line)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -129,10 +122,17 @@ def test_each_page_shows_what_its_notebook_stores(site, path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_picture_says_in_which_section_it_stands(site, path):
-    for picture in soup(site / f"{path.stem}.html").select(".cell_output img"):
-        title = picture.find_previous(["h1", "h2", "h3"]).get_text().removesuffix("¶")
-        assert f"“{title}”" in picture["alt"]
+def test_every_picture_says_what_it_shows(site, path):
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [o for cell in cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    said = [picture["alt"] for picture in soup(site / f"{path.stem}.html").select(".cell_output img")]
+    for alt, output in zip(said, outputs, strict=True):
+        drawn = output.metadata.get("image/png", {}).get("drawn", {"title": "", "axes": [], "legends": []})
+        titles = [drawn["title"], *(axes["title"] for axes in drawn["axes"])]
+        names = [name for legend in drawn["legends"] for name in legend["texts"]]
+        wanted = [*titles, *names, "" if output.data["text/plain"].startswith("<") else output.data["text/plain"]]
+        assert alt
+        assert [text for text in wanted if " ".join(text.split()) not in alt] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -176,7 +176,7 @@ def test_the_search_index_knows_where_words_stand(site):
     assert "5-shared-mlp" not in where["dirac"] | where["resnet"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser():
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
@@ -187,8 +187,24 @@ def browser():
         browser.close()
 
 
-def test_a_browser_without_a_network_shows_every_page_and_searches(site, browser):
-    page = browser.new_context(offline=True).new_page()
+@pytest.fixture
+def page(browser):
+    """A page without a network."""
+    context = browser.new_context(offline=True, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+def searched(page, site, words):
+    """Type words into the search field of the first page; return the titles that are found, in order."""
+    page.goto((site / "index.html").as_uri())
+    page.fill(".sidebar-search", words)
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.search-summary')?.innerText")
+    return page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)")
+
+
+def test_a_browser_without_a_network_shows_every_page_and_searches(site, page):
     heard = []
     page.on("request", lambda request: request.url.startswith(("file:", "data:")) or heard.append(request.url))
     page.on("console", lambda message: heard.append(message.text))
@@ -198,24 +214,180 @@ def test_a_browser_without_a_network_shows_every_page_and_searches(site, browser
         assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []
         boxes = page.evaluate("[...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().width)")
         assert all(width > 0 for width in boxes)
-    page.fill(".sidebar-search", "dirac")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#search-results li a")
-    found = page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)")
+    found = searched(page, site, "dirac")
     assert soup(site / "a-init-functions.html").h1.find(string=True) in found
     assert soup(site / "5-shared-mlp.html").h1.find(string=True) not in found
     assert heard == []
 
 
+SEARCHES = {"He": r"\bHe\b", "fan-in": r"(?i)\bfan-in\b", "tied": r"(?i)\bt(ied?|ies|ying)\b"}
+
+
+@pytest.mark.parametrize("words", SEARCHES)
+def test_search_finds_what_this_field_speaks_of(site, page, words):
+    found = searched(page, site, words)
+    pages = {soup(path).h1.find(string=True): path for path in site.glob("**/*.html") if soup(path).h1}
+    places = [soup(pages[title]).article.get_text(" ") for title in found if title in pages]
+    holding = [title for title, path in pages.items() if re.search(SEARCHES[words], soup(path).article.get_text(" "))]
+    assert len(holding) > 5
+    assert set(holding) <= set(found)
+    found = [title for title in found if title.rpartition(".")[2] != words]  # but a name that is the word
+    assert found[: len(places)] == [title for title in found if title in pages]  # before names that contain it
+    assert all(re.search(SEARCHES[words], text, re.IGNORECASE) for text in places)
+
+
+def test_every_reader_can_use_every_page(site, page):
+    """Ask axe-core, in both themes, on a screen and on a phone; look for what is cut off."""
+    found, known = [], {"light": set(), "dark": set()}
+    for path in sorted(site.glob("**/*.html")):
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(path.as_uri())
+        new = []
+        for theme, looks in known.items():
+            page.emulate_media(color_scheme=theme)
+            new += axe.faults_of_color(page, looks)
+        page.evaluate(axe.JOIN_TOKENS)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(STOPS_ARE_SET)
+            new += axe.faults(page) + page.evaluate(CUT_OFF)
+        found += [f"{path.stem}: {fault}" for fault in new]
+    for theme, looks in known.items():
+        page.emulate_media(color_scheme=theme)
+        found += axe.faults_of_color(page, looks)  # the head of a page on a phone
+    assert found == []
+    assert all(len(looks) > 30 for looks in known.values())
+
+
+STOPS_ARE_SET = """() => [...document.querySelectorAll("article [tabindex='0']")].length ===
+  [...document.querySelectorAll(`article :is(.highlight > pre, .table-wrapper, .text_html, .cell_output, .wide,
+    .live-picture, .live-more)`)]
+    .filter(part => part.scrollWidth > part.clientWidth + 1).length"""
+CUT_OFF = """() => [document.documentElement, ...document.querySelectorAll("article *")].filter(part =>
+    part.scrollWidth > part.clientWidth + 1 && part.clientWidth && !part.closest("svg, math, .visually-hidden") &&
+    !["visible", "auto", "scroll"].includes(getComputedStyle(part).overflowX)
+    || part === document.documentElement && part.scrollWidth > innerWidth
+  ).map(part => "cut off: " + part.outerHTML.slice(0, 120))"""
+
+
+def test_axe_and_the_look_for_what_is_cut_off_do_find(page):
+    wide = "x" * 3000
+    page.set_content(
+        f"<main><article><img src='x.png'><p style='color:#bbb'>pale</p><pre style='overflow:hidden'>{wide}</pre>"
+        f"<pre style='overflow:auto;width:9em'>{wide}</pre></article></main>"
+    )
+    assert {fault.partition(":")[0] for fault in axe.faults(page)} > {"image-alt", "html-has-lang"}
+    assert [fault.partition(":")[0] for fault in axe.faults_of_color(page, set())] == ["color-contrast"]
+    assert len(page.evaluate(CUT_OFF)) == 1
+
+
+INTERACTIVE = ("init explorer:", "tie playground:", "scrubber:", "training monitor")
+
+
+def test_guesses_and_interactive_figures_come_alive_and_no_page_is_heavy(site, page):
+    heard = []
+    page.on("console", lambda message: message.type == "error" and heard.append(message.text))
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        used = page.evaluate("[...document.querySelectorAll('[src], link[rel=stylesheet]')].map(x => x.src || x.href)")
+        files = {Path(unquote(urlsplit(address).path)) for address in used if address.startswith("file:")}
+        assert sum(file.stat().st_size for file in {path, *files}) < 2e6
+        source = ROOT / "notebooks" / f"{path.stem}.ipynb"
+        cells = nbformat.read(source, as_version=4).cells if source.is_file() else []
+        texts = [o["data"].get("text/plain", "") for cell in cells for o in cell.get("outputs", []) if "data" in o]
+        page.wait_for_timeout(50)
+        assert page.locator(".live canvas").count() == sum(text.startswith(INTERACTIVE) for text in texts)
+        assert page.locator("form.guess-form").count() == sum(text.startswith("Guess: ") for text in texts)
+        assert page.locator(".guess").filter(visible=True).count() == 0
+    assert heard == []
+
+
+def test_code_is_copied_as_it_is_typed(site, page):
+    page.goto((site / "1-access.html").as_uri())
+    page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
+    cells = nbformat.read(ROOT / "notebooks" / "1-access.ipynb", as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    buttons = page.get_by_role("button", name="Copy this code")
+    assert buttons.count() == len(sources)
+    for i in (0, 7):
+        buttons.nth(i).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("window.copied")
+        assert page.evaluate("copied") == sources[i]
+        assert page.inner_text("article > [role=status]") == "Copied."
+    page.goto((site / "reference" / "sharing.html").as_uri())
+    page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text }")
+    example = page.locator(".doctest", has_text="ties(nn.Sequential(a, b, c))")
+    example.hover()
+    example.get_by_role("button").click()
+    assert page.evaluate("copied").splitlines()[-1] == "ties(nn.Sequential(a, b, c))"
+    assert ">>>" not in page.evaluate("copied")
+
+
+def test_paper_gets_the_article_alone_and_all_of_it(site, page):
+    page.set_viewport_size({"width": 672, "height": 1000})  # what A4 leaves between its margins
+    page.emulate_media(media="print", color_scheme="dark")
+    for name in ("4-sharing", "d-gluon-to-pytorch", "for-teachers", "reference/watching"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert (
+            page.evaluate(
+                """[...document.querySelectorAll("aside, nav, button, form, footer a, .headerlink")]
+            .filter(part => part.checkVisibility()).map(part => part.outerHTML)"""
+            )
+            == []
+        )
+        assert (
+            page.evaluate(
+                """[...document.querySelectorAll("pre, table, img")].filter(part => part.checkVisibility() &&
+              (part.scrollWidth > part.clientWidth + 1 || part.getBoundingClientRect().right > innerWidth))
+            .map(part => part.outerHTML.slice(0, 200))"""
+            )
+            == []
+        )
+        assert page.evaluate("getComputedStyle(document.querySelector('article p')).color") == "rgb(0, 0, 0)"
+
+
+def test_the_pages_stand_in_groups_for_each_kind_of_reader_and_say_what_they_are_about(site):
+    front = soup(site / "index.html")
+    groups = [caption.get_text() for caption in front.select(".sidebar-tree .caption")]
+    assert groups == ["The chapter", "Look things up", "For engineers", "For teachers"]
+    for path in site.glob("**/*.html"):
+        assert "PyTorch" in soup(path).title.get_text()
+        assert soup(path).select_one(".sidebar-brand-text").get_text() == front.h1.find(string=True)
+        assert all(heading["aria-level"] for heading in soup(path).select("[role=heading]"))
+
+
+def test_every_reader_can_use_a_page_of_feedback(page):
+    bank = {"q1": ("correct", "", 7, 7, "def q1(net):\n    return 1  # " + "long " * 60)}
+    bank |= {
+        "q2": ("incorrect", "wrong\n" + "message " * 50, 0, 7, "def q2(): ..."),
+        "q3": ("could not be run", "x", 0, 7, None),
+    }
+    questions = {
+        name: dict(zip(("outcome", "message", "points", "max", "answer"), entry, strict=True))
+        for name, entry in bank.items()
+    }
+    prose = {"answer": "words", "measured": "print(1)", "attempted": True, "max": 9, "printed": "1", "remark": "below"}
+    record = {
+        **{"learner": "Ada <b>", "file": "a.ipynb", "sha256": None, "format": "", "seed": 0, "note": None},
+        **{"questions": questions, "prose": {"q14": prose | {"figures": [["image/png", PIXEL]]}}, "seconds": 1.0},
+        **{"remarks": ["two files"], "who": {"late": "2 days late"}},
+    }
+    marks = {name: Mark(entry["points"], 7, False, "well") for name, entry in questions.items()}
+    html = feedback.page(dict.fromkeys([*bank, "q14"], "a title"), record, marks | {"q14": Mark(0, 9, True, None)})
+    found = []
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.set_content(html)
+            found += axe.faults(page) + axe.faults_of_color(page, set()) + page.evaluate(CUT_OFF)
+    assert found == []
+
+
 def tiny(folder, text, data):
     """Write the sources of a site with one notebook: a cell of text, and a cell with one output."""
-    notebook = new_notebook(cells=[new_markdown_cell("# One\n\n" + text), new_code_cell("1", execution_count=1)])
-    notebook.cells[1].outputs = [new_output("display_data", data)]
-    notebook.metadata["language_info"] = {"name": "python"}
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}}}
-    folder.mkdir()
-    nbformat.write(notebook, folder / "1-one.ipynb")
-    (folder / "index.md").write_text("# Index\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n")
+    write(folder, **{"1-one": ["# One\n\n" + text, ("1", new_output("display_data", data))]})
 
 
 def test_of_a_widget_the_picture_is_shown(tmp_path):
@@ -231,13 +403,16 @@ def test_of_a_widget_the_picture_is_shown(tmp_path):
 
 def test_of_a_guess_the_question_is_shown(tmp_path):
     key, question = next((key, question) for key, question in QUESTIONS.items() if isinstance(question, Choice))
-    tiny(tmp_path / "sources", "", guess(key)._repr_mimebundle_()[0])
+    data = guess(key)._repr_mimebundle_()[0]
+    data["text/html"] += pandas.DataFrame({"loss": [2.3]}, index=["He"]).to_html()
+    tiny(tmp_path / "sources", "", data)
     built = build(tmp_path / "sources", tmp_path)
     assert built.returncode == 0, built.stderr
     output = soup(tmp_path / "html" / "1-one.html").select_one(".cell_output")
     assert [item.get_text() for item in output("li")] == [choice.replace("`", "") for choice in question.choices]
     assert f"Guess: {question.asks}".replace("`", "") in output.get_text()
     assert not output("script")
+    assert [cell.get_text() for cell in output("th")] == ["loss", "He"]  # pandas' empty corner is no header
 
 
 def test_what_is_broken_in_a_notebook_stops_the_build(tmp_path):
@@ -272,5 +447,5 @@ def test_a_call_of_a_public_function_leads_to_its_entry(site, path):
     called = [name for name in d2lparams.__all__ if f"d2lparams.{name}(" in code]
     public = set(map(str.strip, imported)) & set(d2lparams.__all__)
     called += [name for name in public if re.search(rf"(?<!\.)\b{name}\(", code)]
-    links = soup(site / f"{path.stem}.html").select("a.sphinx-codeautolink-a")
+    links = soup(site / f"{path.stem}.html").select("a.code-link")
     assert {f"d2lparams.{name}" for name in called} <= {urlsplit(tag["href"]).fragment for tag in links}

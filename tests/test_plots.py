@@ -1,6 +1,8 @@
 """The figures: labeled, titled with what the data say, and drawn from the record alone."""
 
+import base64
 import itertools
+import re
 import subprocess
 import sys
 import time
@@ -349,12 +351,12 @@ class Shell:
         monkeypatch.setattr(IPython.display, "display", self.display)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
-    def display(self, image, display_id, raw=False):
-        if raw:
-            self.bars.append([])
-            self.update(image, raw)
+    def display(self, bundle, raw, display_id):
+        if "image/png" in bundle:
+            self.shown.append(bundle)
         else:
-            self.shown.append(image)
+            self.bars.append([])
+            self.update(bundle, raw)
         return self
 
     def end(self, error=None):
@@ -363,11 +365,12 @@ class Shell:
         result.error_in_exec = error
         self.events.trigger("post_run_cell", result)
 
-    def update(self, image, raw=False):
-        if raw:
-            self.bars[-1].append(image["text/plain"])
+    def update(self, bundle, raw):
+        if "image/png" not in bundle:
+            self.bars[-1].append(bundle["text/plain"])
             return
-        assert image.data.startswith(b"\x89PNG")
+        assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+        assert re.match(r"training curves: .*(loss|acc) \d", bundle["text/plain"])
         self.updates += 1
         self.now += 0.06  # what a drawing takes
 

@@ -9,6 +9,7 @@ from d2lparams.chapter.small_nets import (
     NETS,
     WAYS_TO_SHARE,
     Autoencoder,
+    Repeat,
     WordModel,
     places,
     set_entry,
@@ -76,6 +77,9 @@ def test_ties_of_parameters_and_of_memory_can_be_untied():
 @pytest.mark.parametrize(
     ("net", "way", "pair", "message"),
     [
+        (Repeat, "one Parameter (tie)", ("block", "block"), "one place with a weight, block: no second one"),
+        (Autoencoder, "one Parameter (tie)", ("", ""), r"one place with a weight, \(the net\): no second one"),
+        (three_layers, "one Parameter (tie)", "01", "no weight at '1'; there is one at '0', '2', '4'"),
         (three_layers, "by magic", "02", "no way to share is called 'by magic'; choose one of one Parameter"),
         (three_layers, "one module, twice", "00", "'0' and '0' are one place: choose two"),
         (WordModel, "one module, twice", ("embedding", "classifier"), "layers of different kinds"),
@@ -88,6 +92,27 @@ def test_what_cannot_be_shared_says_why(net, way, pair, message):
     with pytest.raises(ValueError, match=message):
         share(net, way, *pair)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("one module, twice", "a view of it (Parameter of .t())", "are one module already"),
+        ("one Parameter (tie)", "one Parameter (tie)", "are the same Parameter already"),
+        ("one Parameter (tie)", "one storage (.data = .data)", "have one Parameter already"),
+        ("one storage (.data = .data)", "one storage (.data = .data)", "read one storage already"),
+        ("a view of it (Parameter of .t())", "a view of it (Parameter of .t())", "transposed already"),
+        ("a view of it (Parameter of .t())", "equal values (load_state_dict)", "cannot hold a copy: untie them"),
+    ],
+)
+def test_a_second_way_that_cannot_work_or_would_change_nothing_says_so(first, second, message):
+    net = share(three_layers(), first, "0", "4")
+    before, parameters = str(ties(net)), list(net.parameters())
+    for pair in ("04", "40"):
+        with pytest.raises(ValueError, match=message):
+            share(net, second, *pair)
+    assert str(ties(net)) == before
+    assert all(p is q for p, q in zip(net.parameters(), parameters, strict=True))
 
 
 @pytest.mark.parametrize(

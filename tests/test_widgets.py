@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 import d2lparams
 from d2lparams import widgets
-from d2lparams.chapter import deep_net, init_explorer, small_nets, tie_playground
+from d2lparams.chapter import deep_net, init_explorer, tie_playground
 from d2lparams.chapter.explorer import HIGHEST, LOWEST
 from d2lparams.widgets.base import with_children
 from d2lparams.widgets.canvas import TCP_SEGMENT, Canvas
@@ -281,69 +281,9 @@ def test_an_error_is_shown_in_the_figure_and_the_next_move_goes_on(monkeypatch):
         broken.setitem(deep_net.ACTIVATIONS, "ReLU", lambda values: 1 / 0)
         view.gain.value = 1.5
     assert "✗ ZeroDivisionError: division by zero" in view.caption.value
-    assert 'role="alert"' in view.caption.value
+    assert view.caption.is_error
     view.gain.value = 1.6
     assert "first loss" in view.caption.value
-
-
-# ---- the playground
-
-
-@pytest.mark.parametrize("way", list(small_nets.WAYS_TO_SHARE))
-def test_the_playground_shows_what_the_core_says_of_each_way(way):
-    view = tie_playground()
-    view.way.value = way
-    before = shown(view)
-    view.tie.click()
-    assert shown(view) != before or way == "equal values (load_state_dict)"
-    torch.manual_seed(0)
-    net = small_nets.share(small_nets.three_layers(), way, "0", "4")
-    assert d2lparams.ties(net)._repr_html_() in view.caption.value
-    assert d2lparams.parameter_table(net)._repr_html_() in view.caption.value
-    numbers = d2lparams.count_parameters(net), len(list(net.parameters())), len(net.state_dict())
-    assert repr(view).endswith("numbers: {}, in parameters(): {}, in state_dict(): {}".format(*numbers))
-    drawn = [text.get_text() for axis in view.canvas.figure.axes for text in axis.texts]
-    for by_use in small_nets.weight_uses(net).values():
-        for gradient in by_use.values():
-            assert {f"{value:.2f}" for value in gradient.flatten().tolist()} <= set(drawn)
-
-
-def test_the_playground_writes_an_entry_and_says_where_it_shows_up():
-    view = tie_playground()
-    view.tie.click()
-    view.place.value, view.row.value, view.column.value, view.value.value = "4", 2, 1, -1.5
-    view.write.click()
-    assert "Written through 4; it shows up at 0 [2, 1], 4 [2, 1]." in view.caption.value
-    assert view.net[0].weight[2, 1] == -1.5
-    outlines = [len(axis.patches) for axis in view.canvas.figure.axes]
-    assert outlines[:3] == [1, 0, 1]
-    view.untie.click()
-    view.value.value = 0.5
-    view.write.click()
-    assert "it shows up at 4 [2, 1]." in view.caption.value
-    view.again.click()
-    assert repr(view).endswith("numbers: 36, in parameters(): 6, in state_dict(): 6")
-
-
-def test_the_playground_tells_what_it_cannot_do():
-    view = tie_playground()
-    view.other.value = view.one.value
-    view.tie.click()
-    assert "are one place: choose two" in view.caption.value
-    view.untie.click()
-    assert "nothing to untie" in view.caption.value
-    view.row.value = 3
-    view.write.click()
-    assert "3 rows and 3 columns" in view.caption.value
-
-
-@pytest.mark.parametrize("net", list(small_nets.NETS))
-def test_the_playground_has_every_net(net):
-    state = torch.get_rng_state()
-    view = tie_playground(net)
-    assert repr(view).startswith(f"tie playground: {net}; ")
-    assert torch.equal(state, torch.get_rng_state())
-    assert "alert" not in view.caption.value
 
 
 # ---- the monitor
@@ -391,6 +331,30 @@ def test_stopping_a_paused_loop_ends_it():
         view.pause()
         train(net, 1000)
     assert record.total_steps == 1
+
+
+def test_a_paused_loop_that_nobody_shows_any_more_goes_on_and_says_so(capsys):
+    net, waited = shared_net(), []
+    with d2lparams.track(net) as record, widgets.monitor(record, alone=0.4) as view:
+
+        def each(step, loss):
+            if step == 3:  # no page has ever said that it is there
+                when_paused(view, lambda: (time.sleep(0.6), waited.append(record.total_steps), view.resume()))
+                view.pause()
+            if step == 5:
+                started = time.monotonic()
+                view.caption._handle_custom_msg({"alive": True}, [])
+                view.pause()
+                waited.append(started)
+            if step == 7:
+                waited.append(time.monotonic())
+
+        train(net, 10, each)
+    assert waited[0] == 5
+    assert 0.4 < waited[2] - waited[1] < 2
+    words = "the loop was paused at step 7, and went on by itself: no page showed its buttons"
+    assert f"; {words}." in view.caption.value
+    assert capsys.readouterr().out.count(words) == 1
 
 
 def test_the_rate_is_scaled_from_the_next_step_on_and_a_scheduler_goes_on_from_there():

@@ -15,6 +15,7 @@ from torch import distributed, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import Replicate, Shard, distribute_module, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
@@ -82,6 +83,7 @@ def sharded(_, net, shape=None, **options):
 LOW = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
 TIED = ["a layer used twice", "a repeated block"]
 
+ZERO = "DDP, each process steps its half"  # ZeRO, first stage
 # way: (how a model is made of a net, number of parts of a batch, with no_sync, the same data in both processes, nets)
 WAYS = {
     "DDP": (ddp, 1, False, False, NETS),
@@ -90,6 +92,7 @@ WAYS = {
     "DDP, static": (functools.partial(ddp, static_graph=True, find_unused_parameters=False), 2, False, False, TIED),
     "DDP, bucket views": (functools.partial(ddp, gradient_as_bucket_view=True), 2, False, False, NETS),
     "DDP, compressed": (compressed, 1, False, False, TIED),
+    ZERO: (ddp, 1, False, False, NETS),
     "FSDP2": (sharded, 1, False, False, NETS),
     "FSDP2, 1 x 2": (functools.partial(sharded, shape=(1, 2)), 1, False, False, TIED),
     "FSDP2, 2 x 1": (functools.partial(sharded, shape=(2, 1)), 1, False, False, TIED),
@@ -107,9 +110,8 @@ WAYS = {
 }
 
 
-def train(model, rank, pieces, no_sync, same):
+def train(model, optimizer, rank, pieces, no_sync, same):
     """Train a model for some steps, each process on its half of the data, or all of it, in some parts."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     with track(model, every=1, histograms=1, all_ranks=True) as record:
         for step in range(STEPS):
             optimizer.zero_grad()
@@ -130,7 +132,11 @@ def main(rank, folder):
     found = {}
     for way, (make_model, pieces, no_sync, same, nets) in WAYS.items():
         for name in nets:
-            record = train(make_model(name, make(name)), rank, pieces, no_sync, same)
+            model = make_model(name, make(name))
+            sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)
+            if way == ZERO:
+                sgd = functools.partial(ZeroRedundancyOptimizer, optimizer_class=sgd)
+            record = train(model, sgd(model.parameters()), rank, pieces, no_sync, same)
             if way.startswith("FSDP2"):
                 assert record.shared == []
                 assert "sharded" in record.note

@@ -250,6 +250,7 @@ def in_a_kernel():
 
 
 EXPLORER = "from d2lparams.chapter import init_explorer\n\ninit_explorer()"
+PLAYGROUND = "from d2lparams.chapter import tie_playground\n\ntie_playground()"
 NAIVE = """
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -267,7 +268,7 @@ def draw(gain):
 gain = ipywidgets.FloatLogSlider(description="gain", value=1, min=-1, max=1, step=0.02)
 ipywidgets.VBox([gain, ipywidgets.interactive_output(draw, {"gain": gain})])
 """
-TURN = """moves => {  // press a key, wait until its answer is painted, rest a while, and so on
+TURN = """moves => {  // press a key, or two buttons in turn, wait until its answer is painted, rest a while, and so on
   window.times = [];
   let pressed, painted;
   const drawn = () => pressed && requestAnimationFrame(() => setTimeout(() => painted?.()));
@@ -275,6 +276,8 @@ TURN = """moves => {  // press a key, wait until its answer is painted, rest a w
   const drawImage = CanvasRenderingContext2D.prototype.drawImage;
   CanvasRenderingContext2D.prototype.drawImage = function (...given) { drawn(); drawImage.apply(this, given); };
   const handle = document.querySelector('.noUi-handle');
+  const inTurn = button => /^(write|start again)$/.test(button.textContent);
+  const buttons = [...document.querySelectorAll('button')].filter(inTurn);
   const rest = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   (async () => {
     await rest(3000);
@@ -283,7 +286,8 @@ TURN = """moves => {  // press a key, wait until its answer is painted, rest a w
       const key = move % 40 < 20 ? 'ArrowRight' : 'ArrowLeft';
       const answer = new Promise(done => { painted = done; });
       pressed = performance.now();
-      handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+      if (buttons.length) buttons[(move + 1) % 2].click();
+      else handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
       await answer;
       window.times.push(performance.now() - pressed);
       pressed = painted = null;
@@ -292,20 +296,21 @@ TURN = """moves => {  // press a key, wait until its answer is painted, rest a w
 
 
 def in_a_browser(moves=60):
-    """Print the milliseconds from a key on the gain slider to painted pixels: 4 hidden layers of 65,536 weights."""
+    """Print the milliseconds from a key or a click to painted pixels: of 4 hidden layers of 65,536 weights; of ties."""
     import lab
 
     if not lab.CHROMIUM:
         print("\nno Chromium, so no slider was timed: apt-get install chromium")
         return
     print(f"\n{'from slider to painted pixels, ms':45}{'median':>8}{'p90':>10}")
-    for name, source in (("the init explorer", EXPLORER), ("interactive_output, a new figure for each", NAIVE)):
+    naive = ("interactive_output, a new figure for each", NAIVE)
+    for name, source in (("the init explorer", EXPLORER), naive, ("the tie playground, on a click", PLAYGROUND)):
         times = sorted(turned(source, moves + 5)[5:])
         print(f"{name:45}{statistics.median(times):8.0f}{times[int(0.9 * len(times))]:10.0f}", flush=True)
 
 
 def turned(source, moves):
-    """Return the milliseconds that each move of the first slider takes, of a notebook with this one cell."""
+    """Return the milliseconds that each move of the first slider, or click, takes: a notebook with this one cell."""
     import lab
     import nbformat
 
@@ -323,7 +328,7 @@ def turned(source, moves):
             context.browser.close()
             time.sleep(15)
             context = connect()
-            times = next(page for page in context.pages if "bench" in page.url).evaluate("window.times")
+            times = next(page for page in context.pages if address in page.url).evaluate("window.times")
     return times
 
 

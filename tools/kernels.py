@@ -15,27 +15,33 @@ from typing import Any
 
 TOOLS = Path(__file__).resolve().parent
 START = f"__import__('runpy').run_path({str(TOOLS / 'kernels.py')!r})['start']()"
+START_TO_STORE = START.replace("()", "(replays=True)")
 PNG = "image/png"
 TRAINED = "trained"  # the tag of a cell whose figure shows what a training came to
 Output = dict[str, Any]
 
 
-def start() -> None:
-    """Prepare the kernel that runs this: figures are described, and drawn in line, whatever the user's settings are."""
+def start(replays: bool = False) -> None:
+    """Prepare the kernel that runs this: figures are described, and drawn in line, whatever the user's settings are.
+
+    replays: whether what a figure of a record can show is stored too, for the pages of the HTML edition.
+    """
     from IPython import get_ipython
 
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["MATPLOTLIBRC"] = os.devnull
     formatter = get_ipython().display_formatter
-    formatter.format = functools.partial(_format, formatter.format)
+    formatter.format = functools.partial(_format, formatter.format, replays)
 
 
-def _format(plain: Any, shown: Any, *args: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Do what the kernel's formatter does, `plain`, and describe the figure that is shown."""
+def _format(plain: Any, replays: bool, shown: Any, *args: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Do what the kernel's formatter does, `plain`, and describe the figure that is shown, all of it if `replays`."""
     data, metadata = plain(shown, *args, **options)
     figure = getattr(getattr(shown, "canvas", shown), "figure", None)  # of a Figure, a widget or an exercise's Picture
     if PNG in data and figure is not None:
         described = {"drawn": _describe()(figure), "picture": digest(data[PNG])}
+        if replays and hasattr(shown, "replay") and (replay := shown.replay()):
+            described["replay"] = replay
         metadata = metadata | {PNG: metadata.get(PNG, {}) | described}
     return data, metadata
 

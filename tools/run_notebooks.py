@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 import base64
+import re
 import sys
 import time
 from collections.abc import Awaitable
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import figure_words
 import kernels
 import nbformat
 from nbclient import NotebookClient
@@ -17,6 +20,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+NO_WORDS = "No description has been provided for this image"  # what nbconvert says of a picture
 _TERMINAL = sys.stderr.isatty()
 
 
@@ -28,7 +32,7 @@ def execute(notebook: NotebookNode, folder: Path, bar: "tqdm[Any]") -> None:
         return kernels.answer(await kernel.execute_interactive(**kernels.asking(expression)))
 
     async def prepare(notebook: NotebookNode) -> None:
-        await ask(kernels.START)
+        await ask(kernels.START_TO_STORE)
 
     async def count(cell: NotebookNode, **_: Any) -> None:
         if kernels.TRAINED in cell.metadata.get("tags", []):
@@ -76,6 +80,13 @@ def plain(notebook: NotebookNode) -> None:
                 output["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 
+def name_pictures(html: str, notebook: NotebookNode) -> str:
+    """Return a notebook's HTML with alternative texts that say what its figures show."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = iter([figure_words.alternative(output) for output in outputs if kernels.PNG in output.get("data", {})])
+    return re.sub(f'(?<=alt="){NO_WORDS}(?=")', lambda found: escape(next(said, "")) or found[0], html)
+
+
 def _tagged(notebook: NotebookNode, tag: str, kind: str) -> list[str]:
     """Return the outputs of one kind, text or a MIME type, of the cells with this tag."""
     outputs = [o for cell in notebook.cells if tag in cell.metadata.get("tags", []) for o in cell.get("outputs", [])]
@@ -105,7 +116,8 @@ def run(paths: list[Path], out: Path, store: bool) -> int:
             plain(notebook)
             nbformat.write(notebook, out / path.name)
             html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, {"metadata": {"name": path.stem}})
-            (out / path.with_suffix(".html").name).write_text(html, encoding="utf-8")
+            named = name_pictures(html, notebook)
+            (out / path.with_suffix(".html").name).write_text(named, encoding="utf-8")
             if store and path.name not in failed:
                 nbformat.write(notebook, path)
                 for png in _tagged(notebook, "cover", "image/png"):

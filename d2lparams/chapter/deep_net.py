@@ -72,6 +72,10 @@ def first_pass(
     layer by layer: another gain scales the same draws, another depth keeps the first layers. No random state outside is
     read or changed, and no module is run, so it can go on beside a training in this process.
 
+    Every number is computed in float64 and rounded to float32, which a net would hold. So they are the same to the last
+    bit or so wherever they are computed, also in the pages of the HTML edition, which use no Python (`first_pass.js`).
+    In float32 alone, a deep net of saturated units makes another answer of each other order of summing.
+
     Args:
         scheme: a key of `SCHEMES`.
         gain: a factor on every weight that the scheme draws.
@@ -101,18 +105,18 @@ def first_pass(
     shapes = [(width, width)] * depth + [(CLASSES, width)]
     weights = [gain * _drawn(scheme, *shape, seed + i) for i, shape in enumerate(shapes)]
     generator = torch.Generator().manual_seed(seed)
-    X = torch.randn(EXAMPLES, width, generator=generator)
+    X = torch.randn(EXAMPLES, width, generator=generator, dtype=torch.float64).float()
     y = torch.randint(CLASSES, (EXAMPLES,), generator=generator)
     steps: list[tuple[str, str, Tensor]] = []  # (layer, kind, output) of each that `health` would report
     with torch.enable_grad():
         last = X
         for i, weight in enumerate(weights):
-            last = F.linear(last, weight.requires_grad_())
+            last = F.linear(last.double(), weight.requires_grad_().double()).float()
             steps.append((f"layer {i + 1}", "Linear", last))
             if i < depth and activation != "none":
-                last = ACTIVATIONS[activation](last)
+                last = ACTIVATIONS[activation](last.double()).float()
                 steps.append((f"layer {i + 1}", activation, last))
-        loss = F.cross_entropy(last, y)
+        loss = F.cross_entropy(last.double(), y).float()
         gradients = torch.autograd.grad(loss, [output for _, _, output in steps])
     measured = [Layer.measure(*step).with_gradient(gradient) for step, gradient in zip(steps, gradients, strict=True)]
     ends = {name: i for i, (name, _, _) in enumerate(steps)}.values()  # of each layer, behind the activation
@@ -135,7 +139,8 @@ def _std(tensor: Tensor) -> float:
 
 @functools.lru_cache(maxsize=32)
 def _drawn(scheme: str, rows: int, columns: int, seed: int) -> Tensor:
-    return SCHEMES[scheme](torch.empty(rows, columns), generator=torch.Generator().manual_seed(seed))
+    weight = torch.empty(rows, columns, dtype=torch.float64)
+    return SCHEMES[scheme](weight, generator=torch.Generator().manual_seed(seed)).float()
 
 
 def profile(tensors: Sequence[Tensor], bins: int = 65) -> tuple[float, Tensor]:
@@ -162,7 +167,7 @@ def profile(tensors: Sequence[Tensor], bins: int = 65) -> tuple[float, Tensor]:
         tensors = [tensor[tensor.isfinite()] for tensor in tensors]
         largest = [float(tensor.abs().max()) if tensor.numel() else 0.0 for tensor in tensors]
     limit = max(largest[:-1] or largest) or 1.0
-    counts = torch.stack([torch.histc(tensor, bins, -limit, limit) for tensor in tensors])
+    counts = torch.stack([torch.histc(tensor / limit, bins, -1, 1) for tensor in tensors])  # large ones would overflow
     aside = counts.clone()
     aside[:, bins // 2] = 0
     highest = aside.amax(1, keepdim=True)

@@ -11,14 +11,15 @@ from torch import Tensor
 
 from .. import plots
 from ..health import HealthReport
-from ..widgets.base import InteractiveFigure, dropdown, on_control, slider
+from ..plots.style import BAD, GOOD, REFERENCE
+from ..widgets.base import InteractiveFigure, dropdown, mark, on_control, slider
 from ..widgets.canvas import Canvas
 from .deep_net import ACTIVATIONS, SCHEMES, FirstPass, first_pass, profile
 
 KINDS = ("weights", "activations", "gradients")
 LOWEST, HIGHEST = 1e-12, 1e9  # standard deviations that are shown; what lies beyond stands at its edge
-MARKS = {"healthy": ("✓", "#009E73"), "vanishes": ("↓", "#0072B2"), "explodes": ("↑", "#D55E00")}  # by verdict
-OTHER_MARK = ("✗", "#D55E00")
+MARKS = {"healthy": ("✓", GOOD), "vanishes": ("↓", "#0072B2"), "explodes": ("↑", BAD)}  # by verdict
+OTHER_MARK = ("✗", BAD)
 
 
 class Explorer(InteractiveFigure):
@@ -77,11 +78,11 @@ class Explorer(InteractiveFigure):
 
     def _describe(self, report: HealthReport) -> str:
         """Write the verdict above the last panel, and return the caption, in HTML."""
-        mark, color = MARKS.get(report.verdict, OTHER_MARK)
+        symbol, color = MARKS.get(report.verdict, OTHER_MARK)
         self._titles["verdict"].set_text(f"{report.verdict}: first loss {report.loss:.3g}")
         self._titles["verdict"].set_color(color)
         return (
-            f'<b><span style="color:{color}">{mark}</span> {report.verdict}</b>: first loss {report.loss:.3g}, where '
+            f"{mark(symbol, color)} <b>{report.verdict}</b>: first loss {report.loss:.3g}, where "
             f"guessing gives ln {report.classes} = {report.expected:.3f}. {html.escape('; '.join(report.reasons))}."
         )
 
@@ -109,7 +110,7 @@ class Explorer(InteractiveFigure):
         self._names = [self._text(first, -0.04, 0, ha="right", va="center", size=8) for _ in range(most_layers)]
         last.set(xscale="log", xlim=(LOWEST / 3, HIGHEST * 3), xlabel="standard deviation (logarithmic)")
         last.set_xticks([1e-12, 1e-6, 1e-3, 1, 1e3, 1e9])
-        last.axvline(1, color="lightgray", zorder=0)
+        last.axvline(1, color=REFERENCE, linewidth=1, zorder=0)
         for i, kind in enumerate(KINDS):
             (line,) = last.plot([], [], color=plots.color(i), marker="os^"[i], markersize=4, label=kind)
             line.set(linestyle=plots.line_style(i))

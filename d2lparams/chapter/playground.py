@@ -5,36 +5,33 @@ Its numbers are those of `small_nets`: `places`, `set_entry` and `weight_uses`.
 
 import html
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from itertools import chain, repeat
 
 import ipywidgets
 import torch
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from .. import plots
 from ..access import count_parameters, parameter_table
 from ..sharing import ties, untie
 from ..widgets.base import InteractiveFigure, button, dropdown, on_control, slider
 from ..widgets.canvas import Canvas
-from .small_nets import NETS, WAYS_TO_SHARE, places, set_entry, share, weight_uses
+from .matrix_panel import Matrix, MatrixPanel
+from .small_nets import COPY, NETS, WAYS_TO_SHARE, places, set_entry, share, weight_uses
 
 _LETTERS = "ABC"  # of the Parameters
-
-
-class Matrix(NamedTuple):
-    """One panel of the playground."""
-
-    title: str
-    values: Tensor  # shape (rows, columns)
-    parameter: int  # whose it is, counted from 0: the color of its frame
-    outlined: Tensor | None = None  # True where an entry was just changed
+START = "Nothing done yet."
+ALONE = f"{START} This net has one place with a weight, so no second one can share it."
+PANELS = 4  # in each row: as many as a weight with three uses has gradients, with their sum
+CAPTIONS = {  # by height, from the bottom
+    0.94: "weights, a frame's color for each Parameter; outlined: just changed",
+    0.47: "gradient of each use, and the sum where there are several",
+}
+SAID_SIZE = 9  # of the captions, in points
 
 
 class Playground(InteractiveFigure):
     """What `tie_playground` returns. Controls: kind; way, one, other, tie, untie; place, row, column, value, write;
-    and again, to start afresh."""
+    and again, to start afresh. `weights` and `gradients` are the panels above and below."""
 
     def __init__(self, net: str) -> None:
         self.kind = dropdown("net", NETS, net, "360px")
@@ -55,8 +52,18 @@ class Playground(InteractiveFigure):
             [self.place, self.row, self.column, self.value, self.write],
         ]
         super().__init__("", Canvas(8.2, 4.4), *rows)
+        self.weights, self.gradients = self._panels(0.6, 0.86), self._panels(0.06, 0.34)
+        for height, words in CAPTIONS.items():
+            self.canvas.figure.text(0.01, height, words, size=SAID_SIZE)
         self.kind.observe(self.rebuild, "value")
+        self.place.observe(self._limit_entry, "value")
         self.rebuild()
+
+    def _panels(self, bottom: float, top: float) -> list[MatrixPanel]:
+        """Return a row of panels."""
+        figure = self.canvas.figure
+        grid = figure.add_gridspec(1, PANELS, left=0.04, right=0.99, bottom=bottom, top=top, wspace=0.3)
+        return [MatrixPanel(self.canvas, figure.add_subplot(grid[i])) for i in range(PANELS)]
 
     @on_control
     def rebuild(self) -> None:
@@ -68,13 +75,26 @@ class Playground(InteractiveFigure):
         for control, index in ((self.one, 0), (self.other, len(options) - 1), (self.place, 0)):
             control.options = options
             control.index = index
-        self._show_net("Nothing done yet.")
+        self._limit_entry()
+        for control in (self.way, self.one, self.other, self.tie):
+            control.disabled = len(options) == 1
+        self._show_net(START if len(options) > 1 else ALONE)
+
+    def _limit_entry(self, *event: object) -> None:
+        """Offer the rows and columns that the chosen weight has."""
+        if self.place.value is not None:
+            rows, columns = places(self.net)[self.place.value].shape
+            self.row.max, self.column.max = rows - 1, columns - 1
 
     @on_control
     def do_tie(self) -> None:
         """Share the two layers in the chosen way."""
-        share(self.net, self.way.value, self.one.value, self.other.value)
-        self._show_net(f"{self.other.value} now shares with {self.one.value}: {self.way.value}.")
+        way, one, other = self.way.value, self.one.value, self.other.value
+        share(self.net, way, one, other)
+        if way == COPY:
+            self._show_net(f"{other} now holds the values of {one}, in memory of its own: no tie.")
+        else:
+            self._show_net(f"{other} now shares with {one}: {way}.")
 
     @on_control
     def do_untie(self) -> None:
@@ -93,14 +113,10 @@ class Playground(InteractiveFigure):
 
     def _show_net(self, done: str, changed: Mapping[str, Tensor] | None = None) -> None:
         """Draw the net as it stands, and say what was done to it, and which entries that has changed."""
-        net, figure = self.net, self.canvas.figure
-        self.canvas.clear()
-        for matrices, bottom, top in ((weights(net, changed or {}), 0.6, 0.86), (gradients(net), 0.06, 0.34)):
-            grid = figure.add_gridspec(1, 4, left=0.04, right=0.99, bottom=bottom, top=top, wspace=0.3)
-            for position, matrix in enumerate(list(matrices)[:4]):
-                _draw(figure.add_subplot(grid[position]), matrix)
-        figure.text(0.01, 0.94, "weights, a frame's color for each Parameter; outlined: just changed", size=9)
-        figure.text(0.01, 0.47, "gradient of each use, and the sum where there are several", size=9)
+        net = self.net
+        for panels, matrices in ((self.weights, weights(net, changed or {})), (self.gradients, gradients(net))):
+            for panel, matrix in zip(panels, chain(matrices, repeat(None)), strict=False):
+                panel.show(matrix)
         names, parameters = list(net.state_dict()), [name for name, _ in net.named_parameters()]
         self.summary = (
             f"tie playground: {self.kind.value}; numbers: {count_parameters(net)}, "
@@ -110,7 +126,8 @@ class Playground(InteractiveFigure):
             f"<b>{html.escape(done)}</b><br>"
             f"<code>parameters()</code> has {len(parameters)}: {', '.join(parameters)}<br>"
             f"<code>state_dict()</code> has {len(names)}: {', '.join(names)}<br>{ties(net)._repr_html_()}"
-            f"{parameter_table(net)._repr_html_()}"
+            f"{parameter_table(net)._repr_html_()}",
+            said=done,
         )
 
 
@@ -142,25 +159,6 @@ def _numbers(net: nn.Module) -> dict[nn.Parameter, int]:
 
 def _show_path(path: str) -> str:
     return path or "(the net)"
-
-
-def _draw(axis: Axes, matrix: Matrix) -> None:
-    """Draw a matrix with its entries written in, framed in the color of its Parameter."""
-    values = matrix.values.numpy()
-    rows, columns = values.shape
-    reach = 1.4 * float(abs(values).max()) or 1.0  # paler, so that text stays legible
-    axis.imshow(values, cmap=plots.SIGNED, vmin=-reach, vmax=reach, aspect="auto")
-    for row in range(rows):
-        for column in range(columns):
-            axis.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", size=8)
-            if matrix.outlined is not None and matrix.outlined[row, column]:
-                corner = (column - 0.46, row - 0.46)
-                axis.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor="black", linewidth=2.5))
-    axis.set_title(matrix.title, fontsize=8)
-    axis.set(xticks=range(columns), yticks=range(rows))
-    axis.tick_params(labelsize=7, length=0)
-    for spine in axis.spines.values():
-        spine.set(color=plots.color(matrix.parameter), linewidth=3)
 
 
 def tie_playground(net: str = "three linear layers") -> Playground:

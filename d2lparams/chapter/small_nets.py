@@ -1,6 +1,6 @@
 """The ways to share that notebook 4 names, each on a net small enough to look at whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -75,17 +75,31 @@ def _share_parameter(net: nn.Module, one: str, other: str) -> None:
 
 
 def _share_storage(net: nn.Module, one: str, other: str) -> None:
-    _weight(net, other).data = _weight(net, one).data
+    a, b = _weight(net, one), _weight(net, other)
+    if a is b:
+        raise ValueError(f"{one!r} and {other!r} have one Parameter already, and so one storage: untie them first")
+    if (a.data_ptr(), a.stride()) == (b.data_ptr(), b.stride()):
+        raise ValueError(f"{one!r} and {other!r} read one storage already: nothing to share")
+    b.data = a.data
 
 
 def _share_transposed(net: nn.Module, one: str, other: str) -> None:
-    transpose = _weight(net, one).detach().t()
-    if transpose.shape != _weight(net, other).shape:
-        raise ValueError(f"the transpose of {one!r} has shape {tuple(transpose.shape)}, but {other!r} needs another")
+    transpose, b = _weight(net, one).detach().t(), _weight(net, other)
+    if transpose.shape != b.shape:
+        raise ValueError(
+            f"the transpose of {one!r} has shape {tuple(transpose.shape)}, but {other!r} needs {tuple(b.shape)}"
+        )
+    if (transpose.data_ptr(), transpose.stride()) == (b.data_ptr(), b.stride()):
+        raise ValueError(f"{other!r} reads the memory of {one!r} transposed already: nothing to share")
     net.get_submodule(other).weight = nn.Parameter(transpose)
 
 
 def _copy_values(net: nn.Module, one: str, other: str) -> None:
+    a, b = _weight(net, one), _weight(net, other)
+    if a.data_ptr() == b.data_ptr() and a.stride() != b.stride():
+        raise ValueError(
+            f"{other!r} reads the memory of {one!r} transposed, so it cannot hold a copy: untie them first"
+        )
     net.get_submodule(other).load_state_dict(net.get_submodule(one).state_dict(), strict=False)
 
 
@@ -93,12 +107,13 @@ def _weight(net: nn.Module, path: str) -> nn.Parameter:
     return cast(nn.Parameter, net.get_submodule(path).weight)
 
 
+COPY = "equal values (load_state_dict)"  # the way that shares nothing
 WAYS_TO_SHARE: dict[str, Callable[[nn.Module, str, str], None]] = {
     "one Parameter (tie)": _share_parameter,
     "one module, twice": _share_module,
     "one storage (.data = .data)": _share_storage,
     "a view of it (Parameter of .t())": _share_transposed,
-    "equal values (load_state_dict)": _copy_values,
+    COPY: _copy_values,
 }
 
 
@@ -115,7 +130,8 @@ def share(net: nn.Module, way: str, one: str, other: str) -> nn.Module:
         The same net.
 
     Raises:
-        ValueError: For an unknown way, for one layer named twice, and where the way cannot work.
+        ValueError: For an unknown way or path, for one layer named twice, for a net with one place only, and where the
+            way cannot work or would change nothing. Nothing is changed then.
 
     Met in notebook 4, which makes each by hand.
 
@@ -126,8 +142,16 @@ def share(net: nn.Module, way: str, one: str, other: str) -> nn.Module:
     """
     if way not in WAYS_TO_SHARE:
         raise ValueError(f"no way to share is called {way!r}; choose one of {', '.join(WAYS_TO_SHARE)}")
+    there = places(net)
+    for path in (one, other):
+        if path not in there:
+            raise ValueError(f"no weight at {path!r}; there is one at {_listed(there)}")
+    if len(there) == 1:
+        raise ValueError(f"this net has one place with a weight, {one or '(the net)'}: no second one can share it")
     if one == other:
         raise ValueError(f"{one!r} and {other!r} are one place: choose two")
+    if net.get_submodule(one) is net.get_submodule(other):
+        raise ValueError(f"{one!r} and {other!r} are one module already: untie them first to share in another way")
     WAYS_TO_SHARE[way](net, one, other)
     return net
 
@@ -150,6 +174,10 @@ def places(net: nn.Module) -> dict[str, nn.Parameter]:
     modules = net.named_modules(remove_duplicate=False)
     weights = {path: getattr(module, "weight", None) for path, module in modules}
     return {path: weight for path, weight in weights.items() if isinstance(weight, nn.Parameter)}
+
+
+def _listed(paths: Iterable[str]) -> str:
+    return ", ".join(map(repr, paths))
 
 
 @torch.no_grad()
@@ -178,12 +206,37 @@ def set_entry(net: nn.Module, place: str, row: int, column: int, value: float) -
     """
     before = {path: weight.detach().clone() for path, weight in places(net).items()}
     if place not in before:
-        raise ValueError(f"no weight at {place!r}; there is one at {', '.join(map(repr, before))}")
+        raise ValueError(f"no weight at {place!r}; there is one at {_listed(before)}")
     rows, columns = before[place].shape
     if not (0 <= row < rows and 0 <= column < columns):
         raise ValueError(f"the weight at {place!r} has {rows} rows and {columns} columns, counted from 0")
     places(net)[place][row, column] = value
     return {path: weight != before[path] for path, weight in places(net).items()}
+
+
+def batch(net: nn.Module, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return the random batch on which `weight_uses` looks at a net.
+
+    Args:
+        net: one of `NETS`.
+        seed: of the batch and of its targets.
+
+    Returns:
+        Inputs and targets. The inputs have shape (16, 3), of the word model (16,): numbers of words; the targets (16,
+        outputs).
+
+    Met in notebook 4.
+
+    Example:
+        >>> [tuple(part.shape) for part in batch(WordModel())]
+        [(16,), (16, 4)]
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(net, WordModel):
+        X, outputs = torch.randint(4, (16,), generator=generator), 4
+    else:
+        X, outputs = torch.randn(16, 3, generator=generator), 3
+    return X, torch.randn(16, outputs, generator=generator)
 
 
 def weight_uses(net: nn.Module, seed: int = 0) -> dict[str, dict[str, Tensor]]:
@@ -203,11 +256,6 @@ def weight_uses(net: nn.Module, seed: int = 0) -> dict[str, dict[str, Tensor]]:
         >>> {name: list(by_use) for name, by_use in weight_uses(net).items()}
         {'0.weight': ['0', '4'], '2.weight': ['2']}
     """
-    generator = torch.Generator().manual_seed(seed)
-    if isinstance(net, WordModel):
-        X, outputs = torch.randint(4, (16,), generator=generator), 4
-    else:
-        X, outputs = torch.randn(16, 3, generator=generator), 3
-    Y = torch.randn(16, outputs, generator=generator)
+    X, Y = batch(net, seed)
     by_use = gradient_by_use(net, lambda: F.mse_loss(net(X), Y))
     return {name: by_use[name] for name, parameter in net.named_parameters() if parameter.dim() == 2}

@@ -19,10 +19,14 @@ TEMPLATE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Exercises: {{ learner }}</title>
 <style>
-:root { color-scheme: light dark; --good: #00684c; --bad: #a84300; --rest: #5b6670; --line: #c8ccd0; --code: #f4f5f6 }
-@media (prefers-color-scheme: dark) {
-  :root { --good: #3fc59f; --bad: #f59a5a; --rest: #a9b2ba; --line: #4a5056; --code: #24282b }
+:root { color-scheme: light dark; --good: #00684c; --bad: #a84300; --rest: #5b6670; --line: #c8ccd0; --code: #f4f5f6;
+        --ink: #16191b; --paper: #fff }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --good: #3fc59f; --bad: #f59a5a; --rest: #a9b2ba; --line: #4a5056; --code: #24282b;
+          --ink: #eceef0; --paper: #16191b }
 }
+@media screen and (prefers-contrast: more) { :root { --rest: var(--ink); --line: var(--ink) } }
+html { background: var(--paper); color: var(--ink) }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
 h1, h2 { line-height: 1.2; overflow-wrap: anywhere; unicode-bidi: isolate }
 h2 { font-size: 1.1rem; margin: 0 }
@@ -35,6 +39,12 @@ pre { background: var(--code); padding: .7rem; overflow: auto; white-space: pre-
       unicode-bidi: isolate; margin: .5rem 0 }
 img { max-width: 100% }
 pre.says { background: none; border-left: 3px solid var(--line); font-family: inherit }
+@media print {
+  :root { color-scheme: light }
+  body { max-width: none; margin: 0; font-size: 10pt }
+  header.of, .outcome, img { break-inside: avoid; break-after: avoid }
+  details::details-content { content-visibility: visible; height: auto; opacity: 1 } /* paper can't be opened */
+}
 </style>
 </head>
 <body>
@@ -56,7 +66,8 @@ pre.says { background: none; border-left: 3px solid var(--line); font-family: in
 {% if measured %}<details><summary>Your measurements</summary>
 <pre>{{ measured }}</pre>
 {% if printed %}<pre class="says">{{ printed }}</pre>{% endif %}</details>{% endif %}
-{% for kind, data in figures %}<img src="data:{{ kind }};base64,{{ data }}" alt="a figure of the learner's">{% endfor %}
+{% for kind, data in figures %}<img src="data:{{ kind }};base64,{{ data }}"
+      alt="figure {{ loop.index }} of the answer to {{ name }}">{% endfor %}
 </section>
 {% endfor %}
 </main>

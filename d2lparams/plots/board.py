@@ -1,5 +1,6 @@
 """Training curves while they grow: `Curves` keeps them, `Board` draws them too."""
 
+import base64
 import io
 import sys
 import time
@@ -173,7 +174,7 @@ class Board(Curves):
         self._next_bar = time.monotonic() + _BAR_EVERY
 
     def _redraw(self) -> None:
-        from IPython.display import Image, display
+        from IPython.display import display
 
         if self.figure is None:
             self.figure = self._lay_out()
@@ -189,11 +190,13 @@ class Board(Curves):
         self._is_stale = False
         png = io.BytesIO()
         self.figure.savefig(png, format="png")  # showing the figure itself would lay it out and draw it twice
-        picture = Image(png.getvalue())
+        titles = [axis.get_title() for axis in self._panels.values()]
+        words = f"training curves: {', '.join(filter(None, titles))}"
+        picture = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": words}
         if self._shown is None:
-            self._shown = display(picture, display_id=True)
+            self._shown = display(picture, raw=True, display_id=True)
         else:
-            self._shown.update(picture)
+            self._shown.update(picture, raw=True)
 
     def _lay_out(self) -> Figure:
         """Return a figure with two empty panels; pyplot does not know it, or the notebook would show it once more."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .style import SIGNED, color, panels
+from .style import PALE, SIGNED, color, panels
 
 
 def matrices(named: Mapping[str, Tensor], title: str = "", numbers: bool = False) -> Figure:
@@ -33,7 +33,7 @@ def matrices(named: Mapping[str, Tensor], title: str = "", numbers: bool = False
     for axis, (label, matrix) in zip(axes, named.items(), strict=True):
         values = _as_array(matrix)
         limit = float(abs(values).max()) or 1.0
-        reach = 1.4 * limit if numbers else limit  # paler, so that text stays legible
+        reach = PALE * limit if numbers else limit
         image = axis.imshow(values, cmap=SIGNED, vmin=-reach, vmax=reach, aspect="auto")
         axis.set(xlabel="input", ylabel="output", xticks=[], yticks=[])
         axis.set_title(label, fontsize=10)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from .._torch import weight_names
 from ..record import Record
 from . import layers
-from .style import SIGNED, color, line_style, panels
+from .style import REFERENCE, SIGNED, color, line_style, panels
 
 USUAL_UPDATE = 1e-3
 """The update:data ratio that is usual in a training that goes well, by Karpathy's rule of thumb."""
@@ -155,7 +155,7 @@ def uses(record: Record, name: str) -> Figure:
     else:
         for i, pair in enumerate(pairs):
             _plot_smooth(right, table["cosine", pair], pair, i + 2, linestyle=line_style(i))
-        right.axhline(0, color="lightgray", zorder=0)
+        right.axhline(0, color=REFERENCE, linewidth=1, zorder=0)
         right.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
         if len(pairs) > 1:
             right.legend(frameon=False, fontsize=8)
@@ -277,7 +277,7 @@ def draw_yardstick(axis: Axes, size: float = 8) -> None:
         >>> axis.texts[0].get_text()
         'usual: 0.001'
     """
-    axis.axhline(USUAL_UPDATE, color="gray", linestyle="--", linewidth=1, zorder=1)
+    axis.axhline(USUAL_UPDATE, color=REFERENCE, linestyle="--", linewidth=1, zorder=1)
     words, where = f"usual: {USUAL_UPDATE:g}", axis.get_yaxis_transform()
     axis.text(0.98, USUAL_UPDATE, words, transform=where, ha="right", va="bottom", fontsize=size, color="dimgray")
 

@@ -6,7 +6,11 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe and Ito (2008)
+# Okabe and Ito (2008), but for the fifth and sixth: orange and sky blue are too pale for a line on white
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#CC0044", "#3A95E9", "#000000"]
+GOOD, BAD = "#00805C", "#B85100"  # green and vermilion for words, which have to stand out more than lines
+PALE = 1.6  # how far the map of signed values reaches, by their size, where words have to stand out from it
+REFERENCE = "gray"  # a line to compare others with
 LINE_STYLES = ["-", "--", "-.", ":"]  # a second mark beside color, for eyes and printers that see none
 SIGNED = "RdBu_r"  # the one color map for signed values, by matplotlib's name: red above 0, blue below
 
@@ -20,7 +24,7 @@ def color(i: int) -> str:
     Returns:
         The color as `#RRGGBB`. The seven can be told apart by color-blind readers.
 
-    Source: Okabe and Ito (2008). Met in notebook 2.
+    Source: Okabe and Ito (2008), with two that stand out more from white. Met in notebook 2.
 
     Example:
         >>> color(0), color(7)

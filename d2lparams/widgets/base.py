@@ -7,21 +7,23 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-import IPython
 import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from ..plots.style import BAD
 from ..record import Record
+from . import stored
 from .canvas import Canvas, CanvasWidget
+from .caption import CaptionWidget
 
 _WHOLE_LABEL = {"description_width": "initial"}
 _AnyFigure = TypeVar("_AnyFigure", bound="InteractiveFigure")
 
 
 class InteractiveFigure(ipywidgets.VBox):
-    """Rows of controls, a picture, and a caption that says what it shows; any error stands in the caption's place.
+    """Rows of controls, a picture, and a caption that says what it shows; any error stands above the caption.
 
     When the cell that made a figure is run again, that figure is closed with all its controls. The method that draws
     sets `summary` and calls `show`.
@@ -35,57 +37,74 @@ class InteractiveFigure(ipywidgets.VBox):
         summary: as above, changed with what is shown.
         canvas: as above.
         canvas_widget: what shows the canvas in the browser.
-        caption: the text below, an HTML widget.
+        caption: the text below.
     """
 
     summary: str
     canvas: Canvas
     canvas_widget: CanvasWidget
-    caption: ipywidgets.HTML
+    caption: CaptionWidget
 
     def __init__(self, summary: str, canvas: Canvas, *rows: list[ipywidgets.Widget]) -> None:
         self.summary, self.canvas = summary, canvas
-        self.canvas_widget, self.caption = CanvasWidget(), ipywidgets.HTML()
+        self.canvas_widget, self.caption = CanvasWidget(), CaptionWidget()
+        self._last_caption = ""
         self._turn = threading.RLock()  # JupyterLab handles controls in a thread of their own, also while a cell runs
         boxes = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
         super().__init__([*boxes, self.canvas_widget, self.caption])
         for widget in with_children(self):
             answer_while_running(widget)
-        _close_earlier(self)
+            if isinstance(widget, ipywidgets.SelectionSlider):
+                named = {widget.description: [str(option) for option in widget.options]}
+                self.caption.offered = self.caption.offered | named
+        close_earlier(self)
 
     def __repr__(self) -> str:
         return self.summary
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         with self._turn:
-            picture = base64.b64encode(self.canvas.png()).decode()
-        return super()._repr_mimebundle_(**options) | {"text/plain": self.summary, "image/png": picture}
+            picture = base64.b64encode(stored.with_line(self.canvas.png())).decode()
+        return stored.bundle(super()._repr_mimebundle_(**options), text_plain=self.summary, image_png=picture)
 
-    def show(self, caption: str) -> None:
+    def replay(self) -> str | None:
+        """Return all that the figure can show, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns; None, as here, for a figure that computes when it is asked.
+        """
+        return None
+
+    def show(self, caption: str, said: str | None = None) -> None:
         """Show the canvas as it stands now, and a caption below it.
 
         Args:
             caption: in HTML.
+            said: what a screen reader says of it, where it differs from what it said last; None for the caption.
         """
         self.canvas_widget.show(self.canvas, self.summary)
-        self.show_caption(caption)
+        self.show_caption(caption, said)
 
-    def show_caption(self, caption: str) -> None:
+    def show_caption(self, caption: str, said: str | None = None) -> None:
         """Show a caption, and leave the picture as it is.
 
         Args:
             caption: in HTML.
+            said: as above.
         """
-        self.caption.value = f'<div aria-live="polite">{caption}</div>'
+        self._last_caption = caption
+        self.caption.show(caption, said)
+        answer_while_running(self.caption)
 
     def show_error(self, error: Exception) -> None:
-        """Show an error in the caption's place.
+        """Show an error above the caption, which still says what the picture shows.
 
         Args:
             error: what a control's work has raised.
         """
-        message = html.escape(f"{type(error).__name__}: {error}")
-        self.caption.value = f'<div role="alert"><b style="color:#D55E00">✗ {message}</b></div>'
+        message = f"✗ {type(error).__name__}: {error}"
+        words = f"{mark(html.escape(message), BAD)}<div>{self._last_caption}</div>"
+        self.caption.show(words, message, is_error=True)
 
     def close(self) -> None:
         """Close every widget in here: the front end forgets them, and no control reaches the kernel any more."""
@@ -143,6 +162,19 @@ def with_children(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     for child in getattr(widget, "children", ()):
         found += with_children(child)
     return found
+
+
+def mark(words: str, color: str) -> str:
+    """Return words in white on a color, which stand out in a light page and in a dark one.
+
+    Args:
+        words: in HTML.
+        color: as `#RRGGBB`.
+
+    Returns:
+        HTML.
+    """
+    return f'<b style="padding:0 0.3em;border-radius:3px;color:white;background:{color}">{words}</b>'
 
 
 # ---- controls, each with its whole label
@@ -224,20 +256,23 @@ def name_source(figure: Figure, record: Record) -> None:
 # ---- what a cell made before it was run again
 
 
-_made: dict[str, tuple[str, list[InteractiveFigure]]] = {}  # id of a cell -> (id of its last run, what that run made)
+_made: dict[str, tuple[str, list[ipywidgets.Widget]]] = {}  # a cell -> (id of its last run, what that run made)
 
 
-def _close_earlier(figure: InteractiveFigure) -> None:
-    """Close what an earlier run of this cell has made, so that nothing stays behind."""
-    kernel = getattr(IPython.get_ipython(), "kernel", None)
-    request = kernel.get_parent() if kernel else {}
-    cell = request.get("metadata", {}).get("cellId")
+def close_earlier(widget: ipywidgets.Widget) -> None:
+    """Close what an earlier run of this cell has made, so that nothing stays behind.
+
+    Args:
+        widget: what this run has made. Where the page does not name the cell, its code does.
+    """
+    request = stored.request()
+    cell = request.get("metadata", {}).get("cellId") or request.get("content", {}).get("code")
     if cell is None:
         return
     run = request["header"]["msg_id"]
-    last_run, figures = _made.get(cell, (run, []))
+    last_run, widgets = _made.get(cell, (run, []))
     if last_run != run:
-        for earlier in figures:
+        for earlier in widgets:
             earlier.close()
-        figures = []
-    _made[cell] = run, [*figures, figure]
+        widgets = []
+    _made[cell] = run, [*widgets, widget]

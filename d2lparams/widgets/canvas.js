@@ -1,4 +1,4 @@
-// A picture, and over it lines and words: where only these change, no new picture has to come.
+// A picture, and over it boxes, lines and words: where only these change, no new picture has to come.
 
 const FONT = '"DejaVu Sans", Verdana, sans-serif';
 const MARKS = {
@@ -6,6 +6,22 @@ const MARKS = {
   s: (pen, x, y, r) => pen.rect(x - r, y - r, 2 * r, 2 * r),
   "^": (pen, x, y, r) => { pen.moveTo(x, y - r); pen.lineTo(x + r, y + r); pen.lineTo(x - r, y + r); },
 };
+
+// Filled boxes meet without a seam: their sides stand on whole pixels of the screen.
+function drawBox(pen, { box: [x, y, width, height], fill, edge, width: line }, ratio) {
+  if (fill) {
+    const [left, top, right, bottom] = [x, y, x + width, y + height].map((side) => Math.round(side * ratio) / ratio);
+    pen.fillStyle = fill;
+    pen.fillRect(left, top, right - left, bottom - top);
+  }
+  if (edge && line) {
+    pen.setLineDash([]);
+    pen.lineJoin = "miter";
+    pen.strokeStyle = edge;
+    pen.lineWidth = line;
+    pen.strokeRect(x, y, width, height);
+  }
+}
 
 function drawLine(pen, { color, width, dash, mark, radius, clip }, points) {
   pen.save();
@@ -40,7 +56,7 @@ function drawText(pen, { text, x, y, color, size, align, baseline }) {
   pen.fillText(text, x, y);
 }
 
-function draw(canvas, background, { lines, texts, points }) {
+function draw(canvas, background, { boxes = [], lines, texts, points }) {
   const ratio = window.devicePixelRatio;
   const pen = canvas.getContext("2d");
   const size = [ratio * background.width, ratio * background.height].map(Math.round);
@@ -51,29 +67,9 @@ function draw(canvas, background, { lines, texts, points }) {
   pen.drawImage(background, 0, 0);
   const numbers = new Float32Array(points.buffer.slice(points.byteOffset, points.byteOffset + points.byteLength));
   const pairs = Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]]);
+  for (const box of boxes) drawBox(pen, box, ratio);
   for (const line of lines) drawLine(pen, line, pairs.splice(0, line.count));
   for (const text of texts) drawText(pen, text);
-}
-
-const DEAD = "These controls do nothing: the kernel that drew this figure is gone. Run the cell again to bring it to life.";
-
-// Where the kernel is gone, the controls beside a picture are grayed and out of reach, and a line says why.
-function showWhetherAlive(el) {
-  const figure = el.closest(".widget-vbox");
-  if (!figure) return;
-  const isDead = Boolean(el.closest(".jupyter-widgets-disconnected"));
-  for (const row of figure.querySelectorAll(".widget-hbox")) {
-    row.inert = isDead;
-    row.style.opacity = isDead ? 0.4 : "";
-  }
-  let words = figure.querySelector(":scope > .d2lparams-dead");
-  if (!words) {
-    words = document.createElement("div");
-    words.className = "d2lparams-dead";
-    words.setAttribute("role", "status");
-    figure.prepend(words);
-  }
-  words.textContent = isDead ? DEAD : "";
 }
 
 export default {
@@ -92,6 +88,7 @@ export default {
       const background = await mine;
       if (mine !== decoded) return; // a newer one has come meanwhile
       canvas.setAttribute("aria-label", model.get("label"));
+      delete model.get("overlay").padding; // which is not to be stored: see TCP_SEGMENT in canvas.py
       draw(canvas, background, model.get("overlay"));
     };
     model.on("change", update);
@@ -100,11 +97,7 @@ export default {
     // whether there is a network between: see TCP_SEGMENT in canvas.py
     model.set("is_local", ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname));
     model.save_changes();
-    const look = () => setTimeout(() => showWhetherAlive(el)); // after the page's own answer to it
-    model.on("comm_live_update", look);
-    look();
     return () => {
-      model.off("comm_live_update", look);
       model.off("change", update);
       window.removeEventListener("resize", update);
     };

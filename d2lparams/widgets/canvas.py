@@ -1,9 +1,12 @@
-"""What an interactive figure is drawn on: a background that stays, and lines and texts over it that the browser draws.
+"""What an interactive figure is drawn on: a background that stays, and what the browser draws over it, again and again.
 
 `canvas.js` is the browser's half. Both name what passes between them alike: background, overlay, label, is_local.
 """
 
+import contextlib
+import functools
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +15,18 @@ import matplotlib
 import numpy as np
 import PIL.Image
 import traitlets
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 _BASELINES = {"top": "top", "center": "middle", "baseline": "alphabetic", "bottom": "bottom"}
-_Artist = TypeVar("_Artist", Line2D, Text)
+LINE_SPACING = 1.2  # from line to line of a text, in its size
+_Artist = TypeVar("_Artist", bound=Line2D | Text | Rectangle | AxesImage)
 
 # Jupyter's server leaves Nagle's algorithm on: what fills no TCP segment, of 64 KiB between programs of one machine,
 # waits up to 40 ms until the browser has acknowledged the message before it.
@@ -41,10 +48,13 @@ class Canvas:
         self._agg = FigureCanvasAgg(self.figure)
         self._lines: list[Line2D] = []
         self._texts: list[Text] = []
+        self._boxes: list[Rectangle | AxesImage] = []
         self._background: bytes | None = None
 
     def on_top(self, artist: _Artist) -> _Artist:
-        """Have a line or a text drawn over the rest, anew for each overlay.
+        """Have an artist drawn over the rest, anew for each overlay: rectangles and images first, texts last.
+
+        An image is drawn as it is on axes that its extent fills: its pixels are rectangles.
 
         Args:
             artist: of this figure.
@@ -55,9 +65,43 @@ class Canvas:
         artist.set_animated(True)
         if isinstance(artist, Text):
             self._texts.append(artist)
-        else:
+        elif isinstance(artist, Line2D):
             self._lines.append(artist)
+        else:
+            self._boxes.append(artist)
         return artist
+
+    @contextlib.contextmanager
+    def lifted(self, *artists: Line2D | Text) -> Iterator[None]:
+        """Have lines and texts of the background drawn on top for a while, alone.
+
+        Args:
+            *artists: of this figure.
+        """
+        before = self._boxes, self._lines, self._texts
+        self._boxes, self._lines, self._texts = [], [], []
+        for artist in artists:
+            self.on_top(artist)
+        self.forget_background()
+        try:
+            yield
+        finally:
+            self._boxes, self._lines, self._texts = before
+            for artist in artists:
+                artist.set_animated(False)
+            self.forget_background()
+
+    def leave_out(self, *artists: Artist) -> None:
+        """Remove artists that are on top.
+
+        Args:
+            *artists: of this figure.
+        """
+        for artist in artists:
+            artist.remove()
+        self._boxes = [artist for artist in self._boxes if artist not in artists]
+        self._lines = [artist for artist in self._lines if artist not in artists]
+        self._texts = [artist for artist in self._texts if artist not in artists]
 
     def forget_background(self) -> None:
         """Draw the background anew when it is asked for next: it has changed."""
@@ -66,7 +110,7 @@ class Canvas:
     def clear(self) -> None:
         """Empty the figure."""
         self.figure.clear()
-        self._lines, self._texts, self._background = [], [], None
+        self._lines, self._texts, self._boxes, self._background = [], [], [], None
 
     def png(self) -> bytes:
         """Return the whole picture as it stands now.
@@ -75,8 +119,9 @@ class Canvas:
             A PNG file's content.
         """
         self._agg.draw()
-        for artist in [*self._lines, *self._texts]:
-            self.figure.draw_artist(artist)
+        for artist in [*self._boxes, *self._lines, *self._texts]:
+            if _is_seen(artist):
+                self.figure.draw_artist(artist)
         return self._encoded()
 
     def background(self) -> bytes:
@@ -96,27 +141,53 @@ class Canvas:
         All lengths are pixels, from the upper left corner. An axis that scales itself has done so in `background`.
 
         Returns:
-            `texts` and `lines`: a dictionary for each. `points`: x and y of each point of all lines, one line after the
-            other, as little-endian float32.
+            `boxes`, `lines` and `texts`: a dictionary for each; a text of several lines is several. `points`: x and y
+            of each point of all lines, one line after the other, as little-endian float32.
         """
-        texts = [self._describe_text(text) for text in self._texts if text.get_visible()]
-        points = [line.get_transform().transform(line.get_xydata()) for line in self._lines]
-        lines = [self._describe_line(line, len(xy)) for line, xy in zip(self._lines, points, strict=True)]
+        boxes = [box for artist in self._boxes if _is_seen(artist) for box in self._describe_box(artist)]
+        texts = [line for text in self._texts if _is_seen(text) for line in self._describe_text(text)]
+        seen = [line for line in self._lines if _is_seen(line)]
+        points = [line.get_transform().transform(line.get_xydata()) for line in seen]
+        lines = [self._describe_line(line, len(xy)) for line, xy in zip(seen, points, strict=True)]
         every = np.concatenate([np.empty((0, 2)), *points])
         every[:, 1] = self.figure.bbox.height - every[:, 1]
-        return {"texts": texts, "lines": lines, "points": every.astype("<f4").tobytes()}
+        return {"boxes": boxes, "texts": texts, "lines": lines, "points": every.astype("<f4").tobytes()}
 
-    def _describe_text(self, text: Text) -> dict[str, Any]:
+    def _describe_text(self, text: Text) -> Iterator[dict[str, Any]]:
         x, y = text.get_transform().transform(text.get_unitless_position())
-        return {
-            "text": text.get_text(),
-            "x": x,
-            "y": self.figure.bbox.height - y,
-            "color": to_hex(text.get_color()),
-            "size": self._pixels(float(text.get_fontsize())),
-            "align": text.get_horizontalalignment(),
-            "baseline": _BASELINES[text.get_verticalalignment()],
-        }
+        size = self._pixels(float(text.get_fontsize()))
+        lines = text.get_text().split("\n")
+        for above, line in zip(reversed(range(len(lines))), lines, strict=True):
+            yield {
+                "text": line,
+                "x": x,
+                "y": self.figure.bbox.height - y - above * LINE_SPACING * size,
+                "color": _hex(text.get_color()),
+                "size": size,
+                "align": text.get_horizontalalignment(),
+                "baseline": _BASELINES[text.get_verticalalignment()],
+            }
+
+    def _describe_box(self, artist: Rectangle | AxesImage) -> Iterator[dict[str, Any]]:
+        if isinstance(artist, Rectangle):
+            x, y = artist.get_transform().transform([(0, 0), (1, 1)]).T
+            left, right, bottom, top = *sorted(x), *sorted(y)  # an axis may run the other way
+            fill = _hex(artist.get_facecolor()) if artist.get_fill() else ""
+            yield {
+                "box": [left, self.figure.bbox.height - top, right - left, top - bottom],
+                "fill": fill,
+                "edge": _hex(artist.get_edgecolor()),
+                "width": self._pixels(artist.get_linewidth()),
+            }
+            return
+        whole = artist.axes.bbox
+        colors = artist.to_rgba(np.asarray(artist.get_array()), bytes=True)
+        rows, columns = colors.shape[:2]
+        width, height = whole.width / columns, whole.height / rows
+        for row, column in np.ndindex(rows, columns):
+            corner = [whole.x0 + column * width, self.figure.bbox.height - whole.y1 + row * height]
+            fill = f"#{colors[row, column, :3].tobytes().hex()}"
+            yield {"box": [*corner, width, height], "fill": fill, "edge": "", "width": 0}
 
     def _describe_line(self, line: Line2D, count: int) -> dict[str, Any]:
         style, width = line.get_linestyle(), self._pixels(line.get_linewidth())
@@ -125,15 +196,17 @@ class Canvas:
             "-.": matplotlib.rcParams["lines.dashdot_pattern"],
             ":": matplotlib.rcParams["lines.dotted_pattern"],
         }
-        mark = line.get_marker()
+        mark, size = line.get_marker(), line.get_markersize()
+        if mark == ".":  # matplotlib's name for a circle of half the size
+            mark, size = "o", size / 2
         box = line.axes.bbox if line.axes else self.figure.bbox
         return {
             "count": count,
             "color": to_hex(line.get_color()),
             "width": 0 if style == "None" else width,
             "dash": [width * length for length in patterns.get(style, [])],
-            "mark": "" if mark == "None" else mark,
-            "radius": self._pixels(line.get_markersize() + line.get_markeredgewidth()) / 2,
+            "mark": "" if mark == "None" or size == 0 else mark,
+            "radius": self._pixels(size + line.get_markeredgewidth()) / 2,
             "clip": [box.x0, self.figure.bbox.height - box.y1, box.width, box.height],
         }
 
@@ -146,6 +219,13 @@ class Canvas:
         png = io.BytesIO()
         picture.save(png, "png", compress_level=1)  # a little: somebody waits for it, and it does not go far
         return png.getvalue()
+
+
+def _is_seen(artist: Artist) -> bool:
+    return artist.get_visible() and (artist.axes is None or artist.axes.get_visible())
+
+
+_hex = functools.cache(to_hex)
 
 
 class CanvasWidget(anywidget.AnyWidget):

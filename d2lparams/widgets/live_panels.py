@@ -1,6 +1,7 @@
 """The six panels of the training monitor: the loop's own curves, and what the record holds so far."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from ..plots.records import draw_yardstick
 from ..record import Record
 from .base import name_source, use_log_scale
 from .canvas import Canvas
+from .replay import Series, series
 
 MOST_NAMES = 6  # beside the rows of a map
+MOST_REPLAYED = 120  # steps
 NORMS = {"weight_norm": "weight norm ‖w‖", "grad_norm": "gradient norm ‖g‖", "update_ratio": "‖Δw‖ / ‖w‖"}
 YLABELS = {"loss": "loss", "accuracy": "accuracy", "uses": "gradient norm ‖g‖", **NORMS}  # of each panel, in order
 
@@ -63,6 +66,59 @@ class LivePanels:
                 axis.relim()
                 axis.autoscale_view()
         self.canvas.forget_background()
+
+    def replay(self, came: dict[str, list[int]], more: Callable[[int], str]) -> Series | None:
+        """Return the panels as they stood at the recorded steps, thinned to at most 120; the axes are the last ones.
+
+        Args:
+            came: {label of a curve: the step at which each of its points came}.
+            more: what the caption says in the end of a step.
+
+        Returns:
+            What `replay.series` returns; None if nothing was recorded yet.
+        """
+        index = self.record.table("weight_norm").index
+        if not len(index):
+            return None
+        places = np.unique(np.linspace(0, len(index) - 1, MOST_REPLAYED).round().astype(int))
+        last = self.record.total_steps
+        steps = [*(int(index[place]) + 1 for place in places[:-1]), last]  # the first step has the number 0
+        whole = {key: np.asarray(line.get_xydata()) for key, line in self._lines.items()}
+        titles = {panel: self._axes[panel].title for panel in ("loss", "accuracy")}
+        before = {panel: title.get_text() for panel, title in titles.items()}
+        points: dict[tuple[str, str], list[int]] = {}  # of a curve, at which step each came
+        for label in self.curves.data:
+            words = label.replace("_", " ")
+            key = ("accuracy" if "acc" in label else "loss", words)
+            noted = came.get(label, [])
+            points[key] = [*noted, *[last] * (len(whole[key]) - len(noted))]
+        maps = [axis.axvline(steps[-1], color="black", linewidth=1) for axis in self._axes.values() if axis.collections]
+
+        def draw(i: int) -> str:
+            step, said = steps[i], {}
+            for key, line in self._lines.items():
+                xy = whole[key]
+                shown = xy[: np.searchsorted(points.get(key, xy[:, 0] + 1), step, "right")]
+                line.set_data(shown.T)
+                if key in points and len(shown):
+                    said[key] = f"{key[1]} {shown[-1, 1]:.3f}"
+            for panel, title in titles.items():
+                title.set_text(next((said[key] for key in reversed(said) if key[0] == panel), ""))
+            for marker in maps:
+                marker.set_xdata([step] * 2)
+            words = "; ".join(said.values())
+            return f"<b>Step {step:,}</b> of {last:,}{': ' if words else ''}{words}{more(step)}."
+
+        try:
+            with self.canvas.lifted(*self._lines.values(), *maps, *titles.values()):
+                return series(self.canvas, "the training as it went", steps, draw)
+        finally:
+            for key, line in self._lines.items():
+                line.set_data(whole[key].T)
+            for panel, title in titles.items():
+                title.set_text(before[panel])
+            for marker in maps:
+                marker.remove()
 
     def _draw_curves(self) -> None:
         for label, points in self.curves.data.items():

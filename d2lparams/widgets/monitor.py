@@ -11,13 +11,16 @@ from IPython.display import display
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from ..plots.board import Curves, Point
+from ..plots.board import Point
 from ..record import Record
 from .base import InteractiveFigure, answer_while_running, button
 from .canvas import Canvas
 from .live_panels import LivePanels
+from .replay import NotedCurves, packed
 
 _CAPTION_EVERY = 0.5  # seconds, while the loop runs
+_BEAT = 5.0  # seconds between two signs of life from a page; a browser lets a hidden one send one a minute
+_HIDDEN = 10  # how many times as long a hidden page may be silent
 MOST_POINTS = 1000  # of a curve that `log` was given; then it is thinned to half
 _NO_CURVES = (
     " No loss came yet: <code>net.board = monitor.board</code> with d2l, "
@@ -46,6 +49,7 @@ class Monitor(InteractiveFigure):
         record: what `track` yields.
         seconds: at least so long between two pictures.
         share: of the time that drawing may take, between 0 and 1.
+        alone: seconds after which a paused loop goes on that no page shows any more.
 
     Attributes:
         record: as above.
@@ -54,13 +58,15 @@ class Monitor(InteractiveFigure):
     """
 
     record: Record
-    board: Curves
+    board: NotedCurves
     changes: list[tuple[int, float]]
 
-    def __init__(self, record: Record, seconds: float, share: float) -> None:
-        self.record, self.board, self.changes = record, Curves(), []
+    def __init__(self, record: Record, seconds: float, share: float, alone: float) -> None:
+        self.record, self.board, self.changes = record, NotedCurves(), []
         self.board.xlabel = "optimizer step"
-        self.seconds, self.share = seconds, share
+        self.seconds, self.share, self.alone = seconds, share, alone
+        self._silent_from = math.inf  # when a page that sends no more signs of life is given up; inf before the first
+        self._went_on_at: int | None = None  # the step at which nobody was there any more
         self._values_per_point: dict[str, int] = {}  # of each curve that `log` fills
         self._hook: Any = None  # torch's handle, while a loop is watched
         self._shown: Any = None  # the handle of the output in the notebook
@@ -81,6 +87,7 @@ class Monitor(InteractiveFigure):
         self.controls = [self.pause_button, self.stop_button, self.halve_button, self.double_button]
         super().__init__("training monitor", Canvas(9.6, 4.8), self.controls)
         self._panels = LivePanels(self.canvas, record, self.board)
+        self.caption.on_msg(self._hear)
         self._enable_controls(False)
         self.draw("not started")
         self._next_picture = 0.0  # the first step is shown at once
@@ -123,7 +130,7 @@ class Monitor(InteractiveFigure):
     def _answer(self, state: str) -> None:
         """Say at once what a click has asked for, before the loop comes to its next step."""
         if self._hook:
-            self.show_caption(self._describe(state))
+            self._say(state)
 
     # ---- what the loop does
 
@@ -141,12 +148,15 @@ class Monitor(InteractiveFigure):
             if len(points) == MOST_POINTS:
                 pairs = zip(points[::2], points[1::2], strict=True)
                 points[:] = [Point((a.x + b.x) / 2, (a.y + b.y) / 2) for a, b in pairs]
+                self.board.steps[label] = self.board.steps[label][1::2]
                 self._values_per_point[label] = 2 * every
 
     def __enter__(self) -> "Monitor":
         if self._hook:
             raise RuntimeError("this monitor is watching a loop already: make another one, monitor(record)")
         self._is_stopped, self._last_step = False, self.record.total_steps
+        self._silent_from, self._went_on_at = math.inf, None
+        self.caption.beat = min(_BEAT, self.alone / 4)
         self._next_picture = self._next_caption = 0.0
         self._hook = register_optimizer_step_post_hook(self._after_step)
         self._enable_controls(True)
@@ -159,6 +169,7 @@ class Monitor(InteractiveFigure):
     ) -> bool:
         self._hook.remove()
         self._hook = None
+        self.caption.beat = 0
         self.resume()
         self._enable_controls(False)
         is_own_stop = isinstance(error, Stopped) and error.monitor is self
@@ -178,6 +189,7 @@ class Monitor(InteractiveFigure):
         if self.record.total_steps == self._last_step:  # another net's optimizer
             return
         self._last_step, self._optimizer = self.record.total_steps, optimizer
+        self.board.step = self._last_step
         if self._scale_rate_now():
             self._next_caption = 0.0
         if not self._running.is_set():
@@ -188,7 +200,7 @@ class Monitor(InteractiveFigure):
         if now > self._next_picture:
             self.draw("running")
         elif now > self._next_caption:
-            self.show_caption(self._describe("running"))
+            self._say("running")
             self._next_caption = now + _CAPTION_EVERY
 
     def _wait(self) -> None:
@@ -196,8 +208,25 @@ class Monitor(InteractiveFigure):
         self.draw("paused")
         while not self._running.wait(0.1):
             if self._scale_rate_now():
-                self.show_caption(self._describe("paused"))
+                self._say("paused")
+            if time.monotonic() > self._silent_from:
+                self._go_on_alone()
         self._next_picture = 0.0
+
+    def _hear(self, widget: object, content: dict[str, Any], buffers: object) -> None:
+        """Note that a page shows this figure."""
+        if content.get("alive"):
+            self._silent_from = time.monotonic() + self.alone * (_HIDDEN if content.get("hidden") else 1)
+
+    def _go_on_alone(self) -> None:
+        """Resume a loop that nobody can resume: the page that had its buttons was closed or loaded anew."""
+        self._went_on_at, self._silent_from = self.record.total_steps, math.inf
+        print(f"monitor: {self._why_it_went_on()}", flush=True)
+        self.resume()
+        answer_while_running(self.pause_button)
+
+    def _why_it_went_on(self) -> str:
+        return f"the loop was paused at step {self._went_on_at:,}, and went on by itself: no page showed its buttons"
 
     def _scale_rate_now(self) -> bool:
         """Scale the rate as often as was asked for; return whether it was."""
@@ -221,12 +250,38 @@ class Monitor(InteractiveFigure):
         started = time.monotonic()
         try:
             self._panels.draw()
-            self.show(self._describe(state))
+            self.show(self._describe(state), self._spoken(state))
         except Exception as error:
             self.show_error(error)
         ended = time.monotonic()
         self._next_caption = ended + _CAPTION_EVERY
         self._next_picture = ended + max(self.seconds, (ended - started) / self.share)
+
+    def replay(self) -> str | None:
+        """Return the training as it went, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns; None before there is a step.
+        """
+        with self._turn:
+            shown = self._panels.replay(self.board.steps, self._say_changes)
+        return packed("training monitor", "", "", "optimizer step", {"": shown}) if shown else None
+
+    def _say_changes(self, step: int) -> str:
+        """Return what was done to the learning rate until a step, in HTML."""
+        made = [f"× {factor:g} after step {at:,}" for at, factor in self.changes if at <= step]
+        return f"; learning rate {', '.join(made)}" if made else ""
+
+    def _say(self, state: str) -> None:
+        self.show_caption(self._describe(state), self._spoken(state))
+
+    def _spoken(self, state: str) -> str:
+        """Return what is said aloud: only what changes by a click, or once."""
+        words = f"The training is {state}" if state[0].islower() else state
+        if self.changes or self._new_factors:
+            whole = math.prod([*(factor for _, factor in self.changes), *self._new_factors])
+            words += f"; the learning rate was changed, × {whole:g}"
+        return words
 
     def _describe(self, state: str) -> str:
         """Return the caption, in HTML."""
@@ -240,6 +295,8 @@ class Monitor(InteractiveFigure):
             caption += f"; × {whole:g}{several} after step {step:,}"
         if waiting := list(self._new_factors):
             caption += f"; × {math.prod(waiting):g} from the next step on"
+        if self._went_on_at is not None:
+            caption += f"; {self._why_it_went_on()}"
         return caption + "." + ("" if self.board.data else _NO_CURVES)
 
     def _enable_controls(self, on: bool) -> None:
@@ -248,7 +305,7 @@ class Monitor(InteractiveFigure):
             answer_while_running(control)
 
 
-def monitor(record: Record, seconds: float = 1.0, share: float = 0.02) -> Monitor:
+def monitor(record: Record, seconds: float = 1.0, share: float = 0.02, alone: float = 30.0) -> Monitor:
     """Return a live view of the loop that fills `record`, to be entered behind `track` in one `with` statement.
 
     Losses and accuracies come from `net.board = monitor.board` (d2l) or `monitor.log(train_loss=loss)`.
@@ -257,10 +314,16 @@ def monitor(record: Record, seconds: float = 1.0, share: float = 0.02) -> Monito
     and newer, which hands controls to a thread of their own; elsewhere interrupt the kernel: record and net stay valid.
     When the block ends, for whatever reason, the hook is gone.
 
+    JupyterLab loses the buttons of a running cell when its page is closed or loaded anew. So the page says every 5
+    seconds that it is there; a paused loop that has heard that once, and then nothing for `alone` seconds, goes on, and
+    says so in print and below the picture. A browser lets a page that is hidden behind others say so only once a
+    minute, so that one may be silent 10 times as long. A laptop that sleeps while its kernel runs elsewhere is silent.
+
     Args:
         record: what `track` yields.
         seconds: at least so long between two pictures.
         share: of the time that drawing may take, between 0 and 1.
+        alone: as above; `math.inf` to wait for ever.
 
     Returns:
         A widget for the notebook, which shows it when the block begins.
@@ -285,4 +348,4 @@ def monitor(record: Record, seconds: float = 1.0, share: float = 0.02) -> Monito
         >>> view.changes, optimizer.param_groups[0]["lr"]
         ([(4, 0.5)], 0.05)
     """
-    return Monitor(record, seconds, share)
+    return Monitor(record, seconds, share, alone)

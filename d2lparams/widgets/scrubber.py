@@ -7,9 +7,11 @@ from matplotlib.lines import Line2D
 
 from .. import plots
 from .._torch import weight_names
+from ..plots.style import REFERENCE
 from ..record import Record
 from .base import InteractiveFigure, dropdown, name_source, on_control, slider, use_log_scale
 from .canvas import Canvas
+from .replay import packed, series
 
 SUM = "their sum"
 
@@ -92,8 +94,31 @@ class Scrubber(InteractiveFigure):
         """Show the step that the slider stands at."""
         self._show_step()
 
+    def replay(self) -> str:
+        """Return every recorded step of every shared parameter, for a page without a kernel.
+
+        Returns:
+            What `replay.packed` returns.
+        """
+        every = {}
+        with self._turn:
+            for name in self.record.shared:
+                self._table = self.record.uses(name)
+                self._lay_out()
+                steps = [int(step) for step in self._table.index]
+                every[name] = series(self.canvas, f"gradient by use of {name}", steps, self._draw_step)
+            self._table = self.record.uses(self.parameter.value)
+            self._lay_out()
+            self._draw_step(self.step.value)
+        return packed("scrubber", "parameter", self.parameter.value, "recorded step", every)
+
     def _show_step(self) -> None:
-        row, step = self._table.iloc[self.step.value], int(self._table.index[self.step.value])
+        self.summary = f"scrubber: gradient by use of {self.parameter.value}"
+        self.show(self._draw_step(self.step.value))
+
+    def _draw_step(self, i: int) -> str:
+        """Draw the i-th recorded step; return the caption."""
+        row, step = self._table.iloc[i], int(self._table.index[i])
         total = row["sum", "norm"]
         longest = max(total, *row["norm"]) or 1.0  # fills the panel at every step
         for label, (along, across) in vectors(row).items():
@@ -105,8 +130,7 @@ class Scrubber(InteractiveFigure):
         self._title.set_text(f"step {step:,}: sum ‖g‖ {total:.3g}")
         norms = [f"{use} ‖g‖ {norm:.3g} ({row['share', use]:.0%} of the sum)" for use, norm in row["norm"].items()]
         cosines = [f"cosine of {pair}: {round(cosine, 2) + 0.0:+.2f}" for pair, cosine in row["cosine"].items()]
-        self.summary = f"scrubber: gradient by use of {self.parameter.value}"
-        self.show(f"<b>Step {step:,}</b> of {self._table.index[-1]:,}: {'; '.join(norms)}; {', '.join(cosines)}.")
+        return f"<b>Step {step:,}</b> of {self._table.index[-1]:,}: {'; '.join(norms)}; {', '.join(cosines)}."
 
     def _lay_out(self) -> None:
         canvas, table = self.canvas, self._table
@@ -122,7 +146,7 @@ class Scrubber(InteractiveFigure):
         left.legend(frameon=False, fontsize=7)
         for i, pair in enumerate(table["cosine"]):
             middle.plot(table["cosine", pair], color=plots.color(i + 2), linewidth=0.8, label=pair)
-        middle.axhline(0, color="lightgray", zorder=0)
+        middle.axhline(0, color=REFERENCE, linewidth=1, zorder=0)
         middle.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1.05, 1.05))
         middle.legend(frameon=False, fontsize=7)
         self._markers = [canvas.on_top(axis.axvline(0, color="black", linewidth=1)) for axis in (left, middle)]

@@ -1,16 +1,31 @@
 """How the HTML edition is built: `make html` lets Sphinx and MyST-NB make a site of the notebooks as they are stored."""
 
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path += [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent / "live"),
+    str(Path(__file__).parent.parent.parent / "tools"),
+]
+
+import figure_words
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
-project = html_title = "d2lparams"
+project = "d2lparams"
+html_title = "The parameters of PyTorch models"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx_codeautolink",
+    "code_links",
+    "search_words",
+    "live",
 ]
 exclude_patterns = ["site", ".*", "**/.*"]
 
@@ -20,9 +35,6 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 default_role = "code"
 napoleon_numpy_docstring = False
-codeautolink_concat_default = True
-# an example with a doctest flag, which is not shown, has no links
-suppress_warnings = ["codeautolink.match_block"]
 
 # outputs are shown as they are stored; of a widget, the picture that is stored beside it
 nb_execution_mode = "off"
@@ -36,13 +48,18 @@ myst_enable_extensions = ["dollarmath"]
 html_theme = "furo"
 pygments_dark_style = "a11y-dark"
 html_theme_options = {"top_of_page_buttons": ["view"]}
-html_static_path = html_css_files = ["site.css"]
+html_static_path = ["site.css", "page.js"]
+html_css_files = ["site.css"]
+html_js_files = ["page.js"]
 templates_path = ["."]
 html_math_renderer = "mathml"
 html_sourcelink_suffix = ""  # 1-access.ipynb to download, not 1-access.ipynb.txt
-html_use_index = False
+html_use_index = html_domain_indices = False
 html_show_copyright = False
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_show_search_summary = False  # a browser refuses it to a page opened from disk
+
+logger = logging.getLogger(__name__)
 
 
 def mathml(translator, node):
@@ -50,26 +67,53 @@ def mathml(translator, node):
     try:
         formula = tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
     except MathError as error:
-        logger = logging.getLogger(__name__)
         logger.warning("formula %r: %s", node.astext(), error, location=node)
     else:  # ln 10, not ln10
         space = '<mspace width="0.17em"></mspace>'
-        translator.body.append(formula.replace("<mo>&ApplyFunction;</mo>", space))
+        formula = formula.replace("<mo>&ApplyFunction;</mo>", space)
+        if "ends" in node:
+            formula = f'<span class="unbroken">{formula}{node["ends"]}</span>'
+        translator.body.append(formula)
     raise nodes.SkipNode
 
 
+def keep_together(app, doctree, page):
+    """Give a formula the point or colon behind it, which else may begin the next line."""
+    for formula in list(doctree.findall(nodes.math)):
+        behind = formula.next_node(descend=False, siblings=True)
+        ends = (
+            re.match(r"[.,:;?!)]+", behind) if isinstance(behind, nodes.Text) else None
+        )
+        if ends:
+            formula["ends"] = ends[0]
+            formula.parent.replace(behind, nodes.Text(behind[ends.end() :]))
+
+
+def head_with_words(app, doctree, page):
+    """Make of a header cell without words, as pandas writes one into its corner, a cell."""
+    for output in doctree.findall(nodes.raw):
+        text = output.astext()
+        if output["format"] == "html" and "<th></th>" in text:
+            output[:] = [nodes.Text(text.replace("<th></th>", "<td></td>"))]
+
+
 def name_figures(app, doctree, page):
-    """Say of each picture that a cell has drawn, for those who do not see it, in which section it stands."""
-    for picture in doctree.findall(nodes.image):
-        if "alt" not in picture:
-            section = picture.parent
-            while not isinstance(section, nodes.section):
-                section = section.parent
-            picture["alt"] = (
-                f"what the cell above draws, in the section “{section.next_node(nodes.title).astext()}”"
-            )
+    """Say of each picture that a cell has drawn what it shows, for those who do not see it."""
+    path = Path(app.env.doc2path(page))
+    if path.suffix != ".ipynb":
+        return
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+    pictures = [node for node in doctree.findall(nodes.image) if "alt" not in node]
+    for picture, output in zip(pictures, drawn, strict=True):
+        picture["alt"] = figure_words.alternative(output)
+        if not picture["alt"]:
+            logger.warning("a picture with no words beside it", location=picture)
 
 
 def setup(app):
+    app.connect("doctree-resolved", keep_together)
+    app.connect("doctree-resolved", head_with_words)
     app.connect("doctree-resolved", name_figures)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))

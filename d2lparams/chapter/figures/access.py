@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ...plots.style import SIGNED, color, dress, panels
+from ...plots.style import PALE, SIGNED, color, dress, panels
 
 
 def blocks(counts: Mapping[str, int], net: str = "the net") -> Figure:
@@ -59,7 +59,7 @@ def weight_and_gradient(weight: Tensor, outputs: Tensor) -> Figure:
     figure, axes = plt.subplots(2, 1, figsize=(4.6, 4.4), layout="constrained", facecolor="white")
     for axis, label, matrix in zip(axes, ("weight", "gradient"), (weight, weight.grad), strict=True):
         values = matrix.detach()
-        limit = 1.4 * float(values.abs().max()) or 1.0  # paler, so that text stays legible
+        limit = PALE * float(values.abs().max()) or 1.0
         dress(axis).grid(False)
         axis.imshow(values.numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
         axis.set(xlabel="input", ylabel="unit", title=label)

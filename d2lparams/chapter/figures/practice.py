@@ -64,7 +64,7 @@ def agreement(cosines: Mapping[str, Sequence[float]]) -> Figure:
     axis.set_title(f"cosine with use 1: {ranges}", fontsize=9)
     axis.set(xlabel="use of the block", ylabel="cosine with the first use", ylim=(-0.25, 1.05))
     axis.set_xticks(range(1, number + 1))
-    axis.axhline(0, color="lightgray", zorder=0)
+    axis.axhline(0, color="gray", linewidth=1, zorder=0)
     axis.legend(frameon=False, fontsize=8)
     return figure
 

@@ -8,15 +8,15 @@ from matplotlib.patches import Rectangle
 
 from ...plots.style import COLORS, panels
 
-BLUE, VERMILION, GREEN, _, ORANGE, SKY, BLACK = COLORS
+BLUE, VERMILION, GREEN, _, RED, SKY, BLACK = COLORS
 GRAY = "#E4E4E4"
 MARKS = {  # outcome -> (symbol, color of the tile, color of the symbol, what it means)
     "tied": ("●", BLUE, "white", "tied: one Parameter, one training"),
     "shares memory": ("○", SKY, "black", "two Parameters in one memory"),
-    "trains differently": ("2", ORANGE, "black", "the same, and stepped as two: not a tie's step"),
-    "partly tied": ("½", GREEN, "white", "a write is seen, but the two weights differ"),
+    "trains differently": ("2", RED, "white", "the same, and stepped as two: not a tie's step"),
+    "partly tied": ("½", GREEN, "black", "a write is seen, but the two weights differ"),
     "untied, equal": ("=", GRAY, "black", "untied; the numbers are still equal"),
-    "drifts apart": ("×", VERMILION, "white", "untied; the numbers differ"),
+    "drifts apart": ("×", VERMILION, "black", "untied; the numbers differ"),
     "raises": ("!", BLACK, "white", "an error: nothing goes wrong in silence"),
 }
 

@@ -60,7 +60,7 @@ def cosines_by_kind(runs: Mapping[tuple[str, int], Record], source: str) -> Figu
         i = kinds.index(kind)
         label = f"{kind}, seed {seed}"
         axis.plot(cosines, color=color(i), linestyle=line_style(seed), label=label)
-    axis.axhline(0, color="lightgray", zorder=0)
+    axis.axhline(0, color="gray", linewidth=1, zorder=0)
     axis.set(xlabel="optimizer step", ylabel="cosine between the uses", ylim=(-1, 1))
     medians = ", ".join(f"{kind} {median(values):+.2f}" for kind, values in found.items())
     axis.set_title(f"median cosine of the uses: {medians}", fontsize=10)

@@ -14,6 +14,9 @@ from typing import Any
 import anywidget
 import traitlets
 
+from ...widgets.base import close_earlier
+from ...widgets.caption import script
+from ...widgets.stored import bundle
 from . import access, custom, initialization, sharing, training
 from .question import Choice, Question
 
@@ -39,20 +42,25 @@ class GuessWidget(anywidget.AnyWidget):
         content: as above, for `guess.js`.
     """
 
-    _esm = Path(__file__).with_name("guess.js").read_text(encoding="utf-8")  # anywidget keeps all widgets of a Path
+    _esm = script(Path(__file__).with_name("guess.js"))
     _css = Path(__file__).with_name("guess.css").read_text(encoding="utf-8")
     content = traitlets.Dict().tag(sync=True)
 
     def __init__(self, content: dict[str, Any], text: str, page: str) -> None:
         super().__init__(content=content)
         self._text, self._page = text, page
+        close_earlier(self)
+
+    def close(self) -> None:
+        self.layout.close()
+        super().close()
 
     def __repr__(self) -> str:
         return self._text
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
-        return data | {"text/plain": self._text, "text/html": self._page}, metadata
+        return bundle(data, text_plain=self._text, text_html=self._page), metadata
 
 
 def guess(key: str) -> GuessWidget:

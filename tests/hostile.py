@@ -485,18 +485,22 @@ while True: os.write(3, b"[" * 65536)
     "invalid-json": 'import os; os.write(3, b\'{"outcome": "ran", "facts": [\\xff\\xfe]}\'); os._exit(0)',
     "json-twice": 'import os; os.write(3, b\'{"outcome": "ran", "outcome": "ran", "facts": []}\')',
     "fork-bomb": """
-import os
+import os, signal
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 while True:
     try: os.fork()
     except OSError: pass
 """,
     "thread-bomb": """
-import threading, time
+import signal, threading, time
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 while True:
     try: threading.Thread(target=time.sleep, args=(1000,)).start()
     except BaseException: pass
 """,
     "memory": """
+import signal
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 hog = []
 while True:
     try: hog.append(torch.ones(10_000_000))
@@ -511,7 +515,8 @@ hog = [bytearray(b"x" * 1_000_000) for _ in range(800)]
 time.sleep(1000)
 """,
     "memory-of-shared-maps": """
-import mmap, os, time
+import mmap, os, signal, time
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 os.fork(); os.fork()
 hog, page = [], b"x" * 10_000_000
 while True:

@@ -341,7 +341,7 @@ def test_it_is_the_first_to_yield(box):
 
 def test_time_is_up(box):
     started = time.monotonic()
-    assert ask(box, "while True: pass").end == "time"
+    assert ask(box, "import itertools; sum(itertools.repeat(1))").end == "time"  # which hears no alarm of its own
     assert 4 <= time.monotonic() - started < 6
 
 
@@ -497,11 +497,13 @@ def test_a_bubblewrap_that_fails_is_quoted():
 @pytest.mark.usefixtures("failing_bubblewrap")
 def test_learners_that_are_trusted_are_graded_in_the_open(tmp_path):
     cell = {"cell_type": "code", "metadata": {}, "source": RIGHT}
-    loop = cell | {"source": f"while True: pass\ndef {QUESTIONS[1].answer}(): pass"}
-    (tmp_path / "ada.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell, loop]}))
+    deaf = cell | {"source": f"sum(iter(int, 1))\ndef {QUESTIONS[1].answer}(): pass"}
+    loop = cell | {"source": f"while True: pass\ndef {QUESTIONS[2].answer}(): pass"}
+    (tmp_path / "ada.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell, deaf, loop]}))
     record = grading.grade_one(tmp_path / "ada.ipynb", tmp_path / "out", trust=True, limits=Limits(seconds=1))
     assert record["questions"]["q1"]["points"] == Q1.points
     assert record["questions"]["q2"]["message"] == "stopped after 1 s"
+    assert record["questions"]["q3"]["message"] == "TimeoutError: it takes more than 0.6 s (line 1 of the cell)"
 
 
 def test_both_sides_know_the_same_machines():

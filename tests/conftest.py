@@ -31,7 +31,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_hostile.py": 18,
     "test_honest.py": 12,
     "test_round_trip.py": 12,
-    "test_html.py": 35,
+    "test_html.py": 40,
     "test_live_pages.py": 25,
     "test_live_explorer.py": 15,
     "test_replay.py": 6,

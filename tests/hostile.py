@@ -494,13 +494,13 @@ while True:
 import threading, time
 while True:
     try: threading.Thread(target=time.sleep, args=(1000,)).start()
-    except RuntimeError: pass
+    except BaseException: pass
 """,
     "memory": """
 hog = []
 while True:
     try: hog.append(torch.ones(10_000_000))
-    except RuntimeError: pass
+    except BaseException: pass
 """,
     "memory-of-many": """
 import os, time
@@ -520,14 +520,14 @@ while True:
     except OSError: time.sleep(1)
 """,
     "close-everything": "import os; os.closerange(0, 4096)\nwhile True: pass",
+}
+
+NOISE = {
     "stop-and-wait": """
 import os, signal
 if os.fork(): os.wait()
 else: os.kill(os.getpid(), signal.SIGSTOP)
 """,
-}
-
-NOISE = {
     "system-exit": "raise SystemExit",
     "endless-loop": "while True: pass",
     "sleep": "import time; time.sleep(10_000)",

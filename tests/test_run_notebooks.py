@@ -1,9 +1,14 @@
 """The runner of the notebooks, on notebooks of two cells."""
 
+from html import escape
+from pathlib import Path
+
 import nbformat
 import pytest
 import run_notebooks
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -109,3 +114,14 @@ def test_an_empty_folder(folder, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch)
     assert "no notebooks: run this in the project's folder" in capsys.readouterr().err
+
+
+def test_pictures_in_the_html_of_a_run_say_what_they_show():
+    notebook = nbformat.read(ROOT / "notebooks" / "2-initialization.ipynb", as_version=4)
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    silent = f'<img src="x" alt="{run_notebooks.NO_WORDS}">'
+    html = run_notebooks.name_pictures(silent * len(outputs), notebook)
+    assert run_notebooks.NO_WORDS not in html
+    titles = [output.metadata["image/png"]["drawn"]["axes"][0]["title"] for output in outputs]
+    said = html.split("<img")[1:]
+    assert [title for title, alt in zip(titles, said, strict=True) if escape(title) not in alt] == []

@@ -10,7 +10,7 @@ import re
 from ..exercises.bank import EXERCISES, PROSE, QUESTIONS, VARIANTS
 from ..exercises.question import Prose, Question
 from .figures import Figure
-from .landmarks import ELSE, lines_of_code, own_text, owner, owners
+from .landmarks import ELSE, below, lines_of_code, own_text, owner, owners
 from .notebooks import MOST_FIGURES, Cell
 from .records import ProseEntry
 
@@ -34,12 +34,16 @@ def find_answers(question: Question, cells: list[Cell]) -> list[Cell]:
     """
     asks = re.compile(rf"^[^#\n]*\b{question.name}\s*\.\s*check\s*\(", re.MULTILINE)
     stub = lines_of_code(question.stub)
-    code = [(place, cell) for place, cell in enumerate(cells) if cell.kind == "code"]
-    named = [cell for _, cell in code if question.name in (cell.grade_id, cell.id)]
-    defining = [(place, cell) for place, cell in code if defines(question, cell)]
+    named, defining = [], []
+    for place, cell in enumerate(cells):  # of which there may be a million
+        if question.answer in cell.source and defines(question, cell):
+            defining.append((place, cell))
+        if cell.kind == "code" and question.name in (cell.grade_id, cell.id):
+            named.append(cell)
     worked_on = [(place, cell) for place, cell in defining if lines_of_code(cell.source) != stub]
     if worked_on:
-        checks = [place for place, cell in code if question.name in cell.source and asks.search(cell.source)]
+        asking = ((place, cell) for place, cell in enumerate(cells) if question.name in cell.source)
+        checks = [place for place, cell in asking if cell.kind == "code" and asks.search(cell.source)]
         last = checks[-1] if checks else len(cells)
         above = [cell for place, cell in worked_on if place <= last]
         below = [cell for place, cell in worked_on if place > last]
@@ -95,7 +99,8 @@ def _all_variants() -> list[Question]:
 
 def find_prose(question: Prose, cells: list[Cell]) -> ProseEntry:
     """Return what was written, and measured, for a question that people read."""
-    where, known = owners(cells), [owner(cell) for cell in cells]
+    known = [owner(cell) for cell in cells]
+    where = below(known)
     answers = {id(cell) for other in QUESTIONS if (cell := find_answer(other, cells)[0])}
     mine = [place for place, name in enumerate(where) if name == question.name]
     named = [place for place in mine if question.name in (cells[place].grade_id, cells[place].id)]

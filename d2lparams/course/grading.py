@@ -250,8 +250,9 @@ def _grade_answer(
             second = _judged(question, other, submission.cells, cases, sandbox, drawn)
             if second.outcome == CORRECT:
                 cell, verdict = other, second
-        several = len({other.source for other in submission.cells if defines(question, other)})
-        if verdict.outcome != CORRECT and several > 1:
+        wrong = verdict.outcome != CORRECT
+        several = len({other.source for other in submission.cells if wrong and defines(question, other)})
+        if several > 1:
             which = f"{several} cells define {question.answer}: as in the notebook, the last one above the check counts"
             verdict = replace(verdict, message="\n".join(filter(None, (verdict.message, which))))
     return AnswerEntry(

@@ -75,9 +75,18 @@ def _of_heading(source: str) -> str | None:
 
 def owners(cells: list[Cell]) -> list[str | None]:
     """Return for each cell the exercise that it belongs to or stands below; None before the first known cell."""
+    return below([owner(cell) for cell in cells])
+
+
+def below(known: list[str | None]) -> list[str | None]:
+    """Return for each cell the last owner that is known at it or above it.
+
+    >>> below([None, "q1", None, "else"])
+    [None, 'q1', 'q1', 'else']
+    """
     found, current = [], None
-    for cell in cells:
-        current = owner(cell) or current
+    for own in known:
+        current = own or current
         found.append(current)
     return found
 

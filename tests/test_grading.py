@@ -117,8 +117,18 @@ def test_an_answer_stands_though_a_line_below_it_fails(box, below, said):
     assert entry["points"] == Q1.points
     assert entry["message"].startswith("what stands below the definition failed, and was left out: ")
     assert said.split(" (")[0] in entry["message"]
-    for ends in ("raise SystemExit", "raise MemoryError"):
-        assert grade(box, f"{RIGHT}\n{ends}")["q1"]["points"] == 0
+    assert grade(box, f"{RIGHT}\nimport sys; sys.exit()")["q1"]["points"] == Q1.points  # a notebook only says it
+    assert grade(box, f"{RIGHT}\nraise MemoryError")["q1"]["points"] == 0
+
+
+def test_what_stands_in_for_a_module_that_is_missing_is_named_if_it_spoils_the_answer(box):
+    entry = grade(box, f"from helpers import reach\n\ndef {Q1.answer}(net):\n    return reach(net)")["q1"]
+    assert (entry["points"], entry["message"].splitlines()[-1]) == (
+        0, "not there where answers are graded, and left out: helpers",
+    )  # fmt: skip
+    entry = grade(box, f"from helpers import {Q1.answer}")["q1"]
+    assert entry["message"] == "ModuleNotFoundError: No module named 'helpers' (line 1 of the cell)"
+    assert grade(box, f"import piplite\nawait piplite.install('torch')\n{RIGHT}")["q1"]["points"] == Q1.points
 
 
 def test_a_line_that_tries_the_answer_on_the_example_has_what_it_has_in_the_notebook(box):

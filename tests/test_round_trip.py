@@ -12,6 +12,7 @@ import zipfile
 import class_forms
 import honest
 import pytest
+import sqlalchemy
 
 from d2lparams.course import __main__ as command
 from d2lparams.course import gradebook, grading, records, roster
@@ -240,6 +241,30 @@ def test_a_full_disk_or_an_interruption_costs_nothing_that_was_there(after, grad
         assert not list(out.rglob("*.part"))
     run("grade", folder, out)
     assert column(out / "scores.csv", "points", "learner")["cyd"] == f"{POINTS[1]}"
+
+
+def test_a_disk_that_is_full_when_the_gradebook_grows_is_named_in_a_line(graded, monkeypatch, capsys):
+    folder, out = graded
+    for name in ("dan", "eve", "fay"):
+        (folder / f"{name}.ipynb").write_bytes(NOTEBOOKS[1])
+    with contextlib.closing(sqlite3.connect(out / "gradebook.db")) as base:
+        base.execute("VACUUM")
+
+    def bound(connection, _):  # as if there were no more room than it takes now
+        connection.execute("PRAGMA max_page_count = 1")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", bound)
+    try:
+        with pytest.raises(SystemExit):
+            command.main(["grade", str(folder), str(out)])
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "connect", bound)
+    said = capsys.readouterr().err
+    assert "gradebook.db can't be written: " in said
+    assert "database or disk is full. Nothing in it was lost; run `collect` again" in said
+    assert "Traceback" not in said
+    run("collect", out)
+    assert column(out / "scores.csv", "points", "learner")["dan"] == f"{POINTS[1]}"
 
 
 def test_what_learners_put_into_the_download_is_no_table_of_grades(quick, tmp_path, capsys):

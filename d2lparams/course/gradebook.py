@@ -8,11 +8,13 @@ and `nbgrader export` work on it. What a teacher entered by hand stays.
 import contextlib
 import csv
 import io
+import logging
 import os
 import re
 import shutil
 import sqlite3
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -31,7 +33,7 @@ with needs_extra():
     import nbformat
     from nbformat import NotebookNode
     from nbformat.v4 import new_markdown_cell, new_output
-    from nbgrader.api import Gradebook
+    from nbgrader.api import Gradebook, InvalidEntry
     from nbgrader.converters import GenerateAssignment
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import NbGraderPreprocessor
@@ -111,7 +113,7 @@ def merge(folder: Path, draw: Draw = BOOK) -> list[Result]:
         late = {id_: said for path in (folder / "platform").glob("*") for id_, said in late_in(path).items() if id_}
         rows, results = [], []
         try:
-            with Gradebook(f"sqlite:///{base.resolve()}", COURSE_ID) as gradebook:
+            with _silent("tornado.application"), Gradebook(f"sqlite:///{base.resolve()}", COURSE_ID) as gradebook:
                 for learner, record in records.items():  # learner: as the files are named
                     if said := late.get(record.get("who", {}).get("id", "")):
                         record["who"]["late"] = said
@@ -124,7 +126,7 @@ def merge(folder: Path, draw: Draw = BOOK) -> list[Result]:
                     _write(folder / "feedback" / f"{learner}.html", feedback.page(_titles(draw, record), record, marks))
                     rows.append(score_row(record, marks))
                     results.append(_result(learner, record, marks))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, InvalidEntry) as error:
             said = str(error).splitlines()[0]
             raise RuntimeError(
                 f"{base} can't be written: {said}. Nothing in it was lost; run `collect` again"
@@ -150,6 +152,17 @@ def _records(folder: Path, draw: Draw) -> tuple[dict[str, GradingRecord], list[s
             except RuntimeError as error:
                 broken.append(str(error))
     return records, broken
+
+
+@contextlib.contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep a logger, to which nbgrader tells errors that it raises, too, from telling them."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _refuse_damaged(base: Path) -> None:

@@ -330,7 +330,7 @@ def execute(source: str, file: str, space: dict[str, Any], answer: str = "") -> 
         source = TransformerManager().transform_cell(source)
         tree = compile(source, file, "exec", flags | ast.PyCF_ONLY_AST)
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # for inspect.getsource
-    missing = []
+    missing, before = [], space.get(answer)
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
             flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
@@ -343,8 +343,8 @@ def execute(source: str, file: str, space: dict[str, Any], answer: str = "") -> 
             if not isinstance(statement, (ast.Import, ast.ImportFrom)):
                 raise
             names = {alias.asname or alias.name.split(".")[0] for alias in statement.names}
-            if answer in names:
-                raise
+            if answer in names or space.get(answer) is not before:
+                raise  # what stands below the answer may fail
             space.update(dict.fromkeys(names, sys.modules["d2lparams.exercises.inside"].Silent()))
             missing.append(getattr(statement, "module", None) or statement.names[0].name)
     return missing

@@ -33,7 +33,7 @@ def row_of(sizes: Sequence[Tensor]) -> Tensor:
     [[4.0], [3.0], [0.5], [1.0]]
     """
     device = sizes[0].device
-    row = torch.stack([size.to(device, torch.float32) for size in sizes]).view(-1, 4).T
+    row = torch.stack([size.to(device, torch.float32) for size in sizes]).view(-1, 4).T.contiguous()
     row[RATIO] /= row[WEIGHT]
     return row
 

@@ -385,30 +385,26 @@ def test_every_reader_can_use_a_page_of_feedback(page):
     assert found == []
 
 
-def tiny(folder, text, data):
-    """Write the sources of a site with one notebook: a cell of text, and a cell with one output."""
-    write(folder, **{"1-one": ["# One\n\n" + text, ("1", new_output("display_data", data))]})
+def tiny(folder, text, *shown):
+    """Write the sources of a site with one notebook: a cell of text, and a cell for each output."""
+    cells = [("1", new_output("display_data", data)) for data in shown]
+    write(folder, **{"1-one": ["# One\n\n" + text, *cells]})
 
 
-def test_of_a_widget_the_picture_is_shown(tmp_path):
-    data = {WIDGET: {"model_id": "1"}, "image/png": PIXEL, "text/plain": "a widget"}
-    tiny(tmp_path / "sources", r"$\frac{1}{2}$ and [itself](1-one.ipynb)", data)
+def test_of_a_widget_the_picture_is_shown_and_of_a_guess_the_question(tmp_path):
+    key, question = next((key, question) for key, question in QUESTIONS.items() if isinstance(question, Choice))
+    widget = {WIDGET: {"model_id": "1"}, "image/png": PIXEL, "text/plain": "a widget"}
+    asked = guess(key)._repr_mimebundle_()[0]
+    asked["text/html"] += pandas.DataFrame({"loss": [2.3]}, index=["He"]).to_html()
+    one = r"$\frac{1}{2}$ and [itself](1-one.ipynb)"
+    tiny(tmp_path / "sources", one, widget, asked)
     built = build(tmp_path / "sources", tmp_path)
     assert built.returncode == 0, built.stderr
     page = tmp_path / "html" / "1-one.html"
     assert shown(page) == [base64.b64decode(PIXEL)]
     assert soup(page).select_one("math mfrac")
     assert faults(tmp_path / "html") == []
-
-
-def test_of_a_guess_the_question_is_shown(tmp_path):
-    key, question = next((key, question) for key, question in QUESTIONS.items() if isinstance(question, Choice))
-    data = guess(key)._repr_mimebundle_()[0]
-    data["text/html"] += pandas.DataFrame({"loss": [2.3]}, index=["He"]).to_html()
-    tiny(tmp_path / "sources", "", data)
-    built = build(tmp_path / "sources", tmp_path)
-    assert built.returncode == 0, built.stderr
-    output = soup(tmp_path / "html" / "1-one.html").select_one(".cell_output")
+    output = soup(page).select(".cell_output")[1]
     assert [item.get_text() for item in output("li")] == [choice.replace("`", "") for choice in question.choices]
     assert f"Guess: {question.asks}".replace("`", "") in output.get_text()
     assert not output("script")

@@ -15,7 +15,6 @@ from torch import distributed, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import Replicate, Shard, distribute_module, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
@@ -135,6 +134,8 @@ def main(rank, folder):
             model = make_model(name, make(name))
             sgd = functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)
             if way == ZERO:
+                from torch.distributed.optim import ZeroRedundancyOptimizer  # which warns when it is imported
+
                 sgd = functools.partial(ZeroRedundancyOptimizer, optimizer_class=sgd)
             record = train(model, sgd(model.parameters()), rank, pieces, no_sync, same)
             if way.startswith("FSDP2"):

@@ -26,14 +26,18 @@ def histogram(values: Tensor) -> Histogram:
     if not values.numel():
         return counts[:HISTOGRAM_BINS], scale
     for (part,) in _torch.slices([values]):
-        scale = torch.maximum(scale, part.float().nan_to_num(0, 0, 0).abs().amax())
+        scale = torch.maximum(scale, part.float().nan_to_num(0, 0, 0).abs_().amax())
     half = HISTOGRAM_BINS / 2
-    one = torch.ones((), dtype=torch.long, device=values.device)
     for (part,) in _torch.slices([values]):
-        part = part.float()
-        finite = part.nan_to_num(0, 0, 0)
-        outside = finite != part  # where a value is NaN or inf
-        bins = finite.mul_(half / scale.clamp_min(1e-30)).add_(half).clamp_(0, HISTOGRAM_BINS - 1)
-        bins = bins.masked_fill_(outside, HISTOGRAM_BINS).long()  # one bin more, for what belongs to none
-        counts.scatter_add_(0, bins, one.expand_as(bins))
+        bins = part.float().nan_to_num(torch.nan, torch.nan, torch.nan)
+        bins = bins.mul_(half / scale.clamp_min(1e-30)).add_(half).clamp_(0, HISTOGRAM_BINS - 1)
+        counts += _counts(bins.nan_to_num_(HISTOGRAM_BINS))  # one bin more, for what belongs to none
     return counts[:HISTOGRAM_BINS], scale
+
+
+def _counts(bins: Tensor) -> Tensor:
+    """Return how many of each number from 0 to HISTOGRAM_BINS there are, by what is fastest on the device."""
+    if bins.is_cpu:  # a GPU would be waited for
+        return torch.bincount(bins.to(torch.uint8), minlength=HISTOGRAM_BINS + 1)
+    none = torch.zeros(HISTOGRAM_BINS + 1, dtype=torch.long, device=bins.device)
+    return none.scatter_add_(0, bins.long(), torch.ones_like(bins, dtype=torch.long))

@@ -105,7 +105,8 @@ class Uses(TorchFunctionMode):
 
     def stop(self) -> None:
         """Watch no more, from the end of the pass on that is under way."""
-        self._carefully(self._stop)
+        if self._hooks or self._running or self._on:
+            self._carefully(self._stop)
 
     def is_compiled(self) -> bool:
         """Return whether a part of the net is compiled by now; then no more is watched.

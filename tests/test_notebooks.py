@@ -158,14 +158,24 @@ CELLS = [  # tags, what stood in the cell when it was stored, what stands there 
 ]
 
 
-@pytest.fixture
-def stored(pytester, monkeypatch):
-    """A notebook of these cells, as `make notebooks` stores it, and its path."""
-    monkeypatch.setenv("MPLBACKEND", "agg")  # with which figures vanish without a word
-    path = pytester.path / "x.ipynb"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A notebook of these cells, as `make notebooks` stores it, as text."""
+    path = tmp_path_factory.mktemp("made") / "x.ipynb"
     cells = [new_code_cell(before, metadata={"tags": tags}) for tags, before, _, _ in CELLS]
     nbformat.write(new_notebook(cells=[new_code_cell(SETUP), *cells]), path)
-    assert run_notebooks.run([path], pytester.path / "build", store=True) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLBACKEND", "agg")  # with which figures vanish without a word
+        assert run_notebooks.run([path], path.parent / "build", store=True) == 0
+    return path.read_text()
+
+
+@pytest.fixture
+def stored(pytester, monkeypatch, made):
+    """That notebook, and its path."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    path = pytester.path / "x.ipynb"
+    path.write_text(made)
     return nbformat.read(path, as_version=4), path
 
 

@@ -69,7 +69,7 @@ def test_a_fresh_copy_is_compared_and_the_notebook_not_run(notebook, pytester):
 
     (notebook.parent / "conftest.py").write_text((NOTEBOOKS / "conftest.py").read_text())
     line = "notebooks: 3 of 3 code cells are compared (100%)"
-    result = compared("-n2", "--dist=loadfile")
+    result = compared()
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines([f"{line}, 1 of the notebooks as `make run` has just left them in build/"])
     copy = pytester.path / "build" / "x.ipynb"

@@ -3,8 +3,6 @@
 import base64
 import itertools
 import re
-import subprocess
-import sys
 import time
 
 import IPython
@@ -463,23 +461,6 @@ def test_the_boards_bar_stops_where_the_training_did(monkeypatch):
         board.draw(batch / 5, 1.0, "train_loss")
     shell.end(ValueError())
     assert " 20%|████████ " in shell.bars[0][-1]
-
-
-def test_figures_need_matplotlib_and_pandas_alone():
-    code = """
-import sys
-for name in ("IPython", "tqdm", "ipywidgets", "anywidget", "d2l", "torchvision", "pooch"):
-    sys.modules[name] = None  # as if it were not installed
-import matplotlib
-matplotlib.use("svg")
-from d2lparams import plots
-board = plots.Board()
-board.xlim = [0, 1]
-board.draw(1, 0.5, "train_loss")
-print(len(board.data), plots.training(plots.example_record()))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "1 Figure(680x520)\n"
 
 
 def test_the_board_keeps_what_d2ls_board_keeps():

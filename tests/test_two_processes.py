@@ -23,7 +23,7 @@ WAYS = {
     "DDP, static": TIED,
     "DDP, bucket views": EVERY,
     "DDP, compressed": TIED,
-    "DDP, each process steps its half": EVERY,
+    "DDP, each process steps its half": TIED,
     "FSDP2": EVERY,
     "FSDP2, 1 x 2": TIED,
     "FSDP2, 2 x 1": TIED,

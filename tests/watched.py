@@ -91,7 +91,7 @@ WAYS = {
     "DDP, static": (functools.partial(ddp, static_graph=True, find_unused_parameters=False), 2, False, False, TIED),
     "DDP, bucket views": (functools.partial(ddp, gradient_as_bucket_view=True), 2, False, False, NETS),
     "DDP, compressed": (compressed, 1, False, False, TIED),
-    ZERO: (ddp, 1, False, False, NETS),
+    ZERO: (ddp, 1, False, False, TIED),
     "FSDP2": (sharded, 1, False, False, NETS),
     "FSDP2, 1 x 2": (functools.partial(sharded, shape=(1, 2)), 1, False, False, TIED),
     "FSDP2, 2 x 1": (functools.partial(sharded, shape=(2, 1)), 1, False, False, TIED),

@@ -28,7 +28,7 @@ LONG = {  # seconds on one core: these start first, the longest before the other
     "test_regimes.py": 9,
     "test_live_playground.py": 10,
     "test_optimizers.py": 7,
-    "test_hostile.py": 18,
+    "test_hostile.py": 40,
     "test_honest.py": 12,
     "test_round_trip.py": 12,
     "test_html.py": 40,

@@ -1,5 +1,6 @@
 """The HTML edition, built as `make html` builds it, of the chapter or of notebooks that a test has made."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
+LIVE = ROOT / "notebooks" / "site" / "live"
 
 
 def build(source, out):
@@ -33,3 +35,11 @@ def write(folder, **notebooks):
         notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}}}
         nbformat.write(notebook, folder / f"{name}.ipynb")
     (folder / "index.md").write_text("# Index\n\n```{toctree}\n:glob:\n\n[0-9]*\n```\n")
+
+
+def of_live_pages(name):
+    """Return a module that helps to make pages alive, from beside the scripts."""
+    spec = importlib.util.spec_from_file_location(f"live_{name}", LIVE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,20 +1,18 @@
 """The init explorer of a page without a kernel, in Chromium, against the notebook's, whose numbers are torch's."""
 
 import base64
-import importlib.util
+import os
 import random
-import shutil
-from pathlib import Path
 
+import lab
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import sync_playwright
+from edition import LIVE, of_live_pages
 
 from d2lparams.chapter import init_explorer
 from d2lparams.chapter.deep_net import ACTIVATIONS, SCHEMES, first_pass
 
-LIVE = Path(__file__).parent.parent / "notebooks" / "site" / "live"
 SUMMARY = "init explorer: He, gain 1.00, 4 hidden layers of 256 units, ReLU: healthy"
 SHOW = """async ([data, settings]) => {
     const results = [];
@@ -30,31 +28,22 @@ SHOW = """async ([data, settings]) => {
 }"""
 
 
-def module(name):
-    spec = importlib.util.spec_from_file_location(f"live_{name}", LIVE / f"{name}.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
 @pytest.fixture(scope="module")
 def data():
-    return module("explorer").data(SUMMARY)
+    return of_live_pages("explorer").data(SUMMARY)
 
 
 @pytest.fixture(scope="module")
 def page():
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not program:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
-    classic = module("live").classic
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    if not lab.CHROMIUM:
+        reason = "no Chromium: apt-get install chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    classic = of_live_pages("live").classic
+    with lab.browser() as browser:
         page = browser.new_page()
         for name in ("draws", "first_pass", "explorer"):
             page.add_script_tag(content=classic(name, (LIVE / f"{name}.js").read_text(encoding="utf-8")))
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -199,4 +188,4 @@ def test_a_newer_setting_wins_and_the_page_stays_awake(page, view, data):
 
 def test_another_summary_is_an_error():
     with pytest.raises(ValueError, match="no summary of an init explorer, such as `repr` gives: 'tie playground: "):
-        module("explorer").data("tie playground: two tied weights")
+        of_live_pages("explorer").data("tie playground: two tied weights")

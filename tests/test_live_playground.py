@@ -5,24 +5,22 @@ The script alone runs in one page of Chromium; test_live_pages.py looks at whole
 
 import base64
 import html
-import importlib.util
 import io
 import json
 import os
 import random
 import re
 from itertools import product
-from pathlib import Path
 
 import lab
 import numpy as np
 import pytest
+from edition import of_live_pages
 from PIL import Image, ImageColor
 
 from d2lparams.chapter import playground, tie_playground
 from d2lparams.chapter.small_nets import NETS, WAYS_TO_SHARE, places
 
-LIVE = Path(__file__).parents[1] / "notebooks" / "site" / "live"
 BUTTONS = ["again", "tie", "untie", "write"]  # after these both are looked at
 WAYS = list(WAYS_TO_SHARE)
 RANDOM = 200  # random sequences
@@ -58,17 +56,9 @@ RUN = """([data, sequences, buttons, each]) => {
 }"""
 
 
-def of_site(name):
-    """Return a module that helps to make the pages."""
-    spec = importlib.util.spec_from_file_location(f"live_{name}", LIVE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def site():
-    return of_site("playground")
+    return of_live_pages("playground")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +72,7 @@ def page():
         pytest.fail("no chromium") if os.environ.get("CI") else pytest.skip("no Chromium: apt-get install chromium")
     with lab.browser() as browser:
         page = browser.new_page()
-        live = of_site("live")
+        live = of_live_pages("live")
         for name in ("canvas", "small_nets", "playground"):
             page.add_script_tag(content=live.classic(name, live.script(name).read_text(encoding="utf-8")))
         yield page
